@@ -1,0 +1,86 @@
+# make demo | test | quick | lint | lab | bench | lock; each sets up what it needs on a fresh machine.
+# PYTHON picks the interpreter, PIP_OPTIONS goes to every pip install, OUT is the demo's folder.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_OPTIONS ?=
+PYTEST_OPTIONS ?=
+OUT ?= results/demo
+JOBS ?= 2
+TORCH := torch==2.13.0
+PIP := -m pip install --disable-pip-version-check $(PIP_OPTIONS)
+STAMP := $(VENV)/.installed
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+export SEISNB_DATA ?= $(abspath $(CURDIR)/../shared/data)
+
+.PHONY: help setup demo test quick lint format lab bench lock browser clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || \
+	  { echo "seisnb needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) --version 2>&1). Install one and run: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@key=$$(cat requirements.lock pyproject.toml | cksum); \
+	if [ -f $(STAMP) ] && [ "$$(cat $(STAMP))" = "$$key" ] && [ -x $(BIN)/seisnb ]; then touch $(STAMP); exit 0; fi; \
+	set -e; echo "Setting up $(VENV) (once; a few minutes)"; \
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); \
+	$(BIN)/python $(PIP) -q -r requirements.lock; \
+	$(BIN)/python $(PIP) -q --no-deps -e .; \
+	echo "$$key" > $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/seisnb demo --out $(OUT)
+
+test: lint browser
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_OPTIONS)
+
+quick: $(STAMP)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not browser and not benchmark" $(PYTEST_OPTIONS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/nbstripout --verify $(NOTEBOOKS)
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout $(NOTEBOOKS)
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab notebooks/tomography.ipynb
+
+bench: $(STAMP)
+	$(BIN)/python $(PIP) -q -c requirements.lock -e '.[benchmark]'
+	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks $(PYTEST_OPTIONS)
+
+# The full closure of the package and its development tools, from an empty environment.
+lock:
+	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	$(PYTHON) -m venv "$$tmp/v"; \
+	"$$tmp/v/bin/python" $(PIP) -q '$(TORCH)'; \
+	"$$tmp/v/bin/python" $(PIP) -q '.[dev]' '$(TORCH)'; \
+	{ echo "# Made by 'make lock' with Python $$("$$tmp/v/bin/python" -c 'import platform; print(platform.python_version())'). Do not edit."; \
+	  "$$tmp/v/bin/python" -m pip freeze --exclude seisnb | sed -E 's/^([A-Za-z0-9._-]+==[^+ ]+)\+[A-Za-z0-9.]+$$/\1/'; } > "$$tmp/lock"; \
+	! grep -nE '://| @ |^-' "$$tmp/lock"; \
+	cp "$$tmp/lock" requirements.lock; \
+	echo "requirements.lock: $$(grep -c == requirements.lock) packages"
+
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Chromium for the browser tests"; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; \
+	else \
+	  echo "The browser tests need Chromium: install it (Debian, Ubuntu: apt-get install chromium) and run make test again." >&2; exit 1; \
+	fi
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,10 @@
+"""seisnb: velocity models, hypocentres and slip with the velocity model's own uncertainty carried through."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("seisnb")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+__all__ = ["__version__"]

@@ -1,0 +1,161 @@
+"""Names, units, the frame and the errors that every module of seisnb shares.
+
+Frame: kilometres, seconds, km/s; easting, northing, depth in that order; depth is positive
+down from sea level. Other units are converted in :mod:`seisnb.io` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+UNITS: dict[str, str] = {"length": "km", "time": "s", "velocity": "km/s"}
+
+
+class SeisnbError(Exception):
+    """Base of every error that seisnb raises on purpose.
+
+    The message says where, what was found, what was expected and what to do.
+    """
+
+
+class InputError(SeisnbError, ValueError):
+    """A value handed to a public function is outside what the function can use."""
+
+
+class FileFormatError(InputError):
+    """A file is not what its format says; the message names file, line and value."""
+
+
+class GeometryError(InputError):
+    """A shot, receiver or station lies where it cannot lie."""
+
+
+class PriorError(InputError):
+    """A prior that is not a proper distribution (length, amplitude or mean profile)."""
+
+
+class CheckpointError(SeisnbError):
+    """A checkpoint belongs to another survey, configuration or version."""
+
+
+class OutputError(SeisnbError, OSError):
+    """A result could not be written (folder not writable, disk full); nothing partial is left."""
+
+
+class Cancelled(SeisnbError):
+    """Work was cancelled on request before anything could be returned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """What a Dataset must hold under one name."""
+
+    dims: tuple[str, ...]
+    units: str
+    long_name: str
+
+
+SURVEY: Mapping[str, Variable] = {
+    "travel_time": Variable(dims=("pick",), units="s", long_name="first-arrival travel time"),
+    "pick_std": Variable(dims=("pick",), units="s", long_name="pick standard deviation"),
+    "shot": Variable(dims=("pick",), units="1", long_name="shot number"),
+    "receiver": Variable(dims=("pick",), units="1", long_name="receiver number"),
+    "shot_easting": Variable(dims=("pick",), units="km", long_name="shot easting"),
+    "shot_depth": Variable(dims=("pick",), units="km", long_name="shot depth"),
+    "receiver_easting": Variable(dims=("pick",), units="km", long_name="receiver easting"),
+    "receiver_depth": Variable(dims=("pick",), units="km", long_name="receiver depth"),
+    "used": Variable(dims=("pick",), units="1", long_name="pick is used (not muted)"),
+    "surface_easting": Variable(dims=("profile",), units="km", long_name="surface profile easting"),
+    "surface_depth": Variable(
+        dims=("profile",), units="km", long_name="depth of the rock's surface"
+    ),
+}
+
+ENSEMBLE: Mapping[str, Variable] = {
+    "velocity": Variable(
+        dims=("particle", "depth", "easting"), units="km/s", long_name="P velocity"
+    ),
+    "log_weight": Variable(dims=("particle",), units="1", long_name="log weight of a member"),
+    "velocity_mean": Variable(dims=("depth", "easting"), units="km/s", long_name="mean P velocity"),
+    "velocity_std": Variable(
+        dims=("depth", "easting"), units="km/s", long_name="posterior std of P velocity"
+    ),
+    "velocity_quantile": Variable(
+        dims=("quantile", "depth", "easting"), units="km/s", long_name="quantiles of P velocity"
+    ),
+    "prior_mean": Variable(
+        dims=("depth", "easting"), units="km/s", long_name="prior mean of P velocity"
+    ),
+    "prior_std": Variable(
+        dims=("depth", "easting"), units="km/s", long_name="prior std of P velocity"
+    ),
+    "ray_coverage": Variable(
+        dims=("depth", "easting"), units="km", long_name="ray length per cell, mean over members"
+    ),
+    "rock": Variable(dims=("depth", "easting"), units="1", long_name="cell lies under the surface"),
+    "travel_time": SURVEY["travel_time"],
+    "pick_std": SURVEY["pick_std"],
+    "predicted_time": Variable(
+        dims=("particle", "pick"), units="s", long_name="travel time along the fastest ray"
+    ),
+    "chi2_ray": Variable(
+        dims=("particle",), units="1", long_name="chi2 per pick, times along the rays"
+    ),
+    "chi2_referee": Variable(
+        dims=("particle",), units="1", long_name="chi2 per pick, times by the grid referee"
+    ),
+    "rms_referee_mean": Variable(
+        dims=(), units="s", long_name="rms misfit of the mean model by the grid referee"
+    ),
+}
+
+
+def set_units(dataset: xr.Dataset, variables: Mapping[str, Variable]) -> xr.Dataset:
+    """Give each variable that the table names its units and long name; returns the same Dataset."""
+    for name, variable in variables.items():
+        if name in dataset:
+            dataset[name].attrs.update(units=variable.units, long_name=variable.long_name)
+    return dataset
+
+
+def check_dataset(
+    dataset: xr.Dataset, variables: Mapping[str, Variable], *, where: str, kind: str
+) -> None:
+    """Check that a Dataset holds the variables of a table with their dims, finite throughout.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+        What the caller handed over.
+    variables : mapping of name to Variable
+        :data:`SURVEY` or :data:`ENSEMBLE`.
+    where, kind : str
+        The public function's name and the Dataset's kind, for the message.
+
+    Raises
+    ------
+    InputError
+        A variable is missing, has other dims, or holds NaN or infinite values.
+    """
+    for name, variable in variables.items():
+        if name not in dataset:
+            raise InputError(
+                f"{where}: the {kind} Dataset has no variable {name!r} "
+                f"({variable.long_name}, {variable.units}). It holds {sorted(map(str, dataset))}."
+            )
+        found = dataset[name]
+        if found.dims != variable.dims:
+            raise InputError(
+                f"{where}: {name!r} of the {kind} Dataset has dims {found.dims}, "
+                f"expected {variable.dims}."
+            )
+        if found.dtype.kind == "f" and not bool(np.isfinite(found.values).all()):
+            n_bad = int((~np.isfinite(found.values)).sum())
+            raise InputError(
+                f"{where}: {name!r} of the {kind} Dataset holds {n_bad} values that are NaN or "
+                "infinite. Remove or repair them first."
+            )

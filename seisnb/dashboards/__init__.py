@@ -1,0 +1,19 @@
+"""Figures, reports and dashboards: all that a person sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seisnb.dashboards.tomography import TomographyDashboard
+
+__all__ = ["TomographyDashboard"]
+
+
+def __getattr__(name: str) -> object:
+    """Load the dashboard on first use: figures and reports need no widgets."""
+    if name == "TomographyDashboard":
+        from seisnb.dashboards.tomography import TomographyDashboard
+
+        return TomographyDashboard
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,132 @@
+"""Long work in a background thread while widgets stay alive: progress, cancel, result, failure.
+
+The thread runs in a copy of the caller's context, so that it may set traits of widgets directly on
+every ipykernel (some deliver nothing, or fail, from a plain thread).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import traitlets
+
+from seisnb.conventions import Cancelled, InputError, SeisnbError
+
+_log = logging.getLogger(__name__)
+
+#: What a job runs: it reports progress by the first callable and asks the second whether to stop.
+Work = Callable[[Callable[[Any], None], Callable[[], bool]], Any]
+
+
+class Job(traitlets.HasTraits):
+    """One piece of background work at a time, as traits to observe.
+
+    Attributes
+    ----------
+    status : str
+        "idle", "running", "cancelling", "cancelled", "done" or "failed". Set last: who sees
+        "done" also finds the result delivered.
+    progress : object
+        The latest report, at most one per ``interval`` seconds, and always the last.
+    error : str
+        Why the job failed, for a person.
+    """
+
+    status = traitlets.Enum(
+        ["idle", "running", "cancelling", "cancelled", "done", "failed"], default_value="idle"
+    )
+    progress = traitlets.Any(None)
+    error = traitlets.Unicode("")
+
+    def __init__(self, *, interval: float = 0.1) -> None:
+        super().__init__()
+        self._interval = interval
+        self._stop = threading.Event()
+        self._lock = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._last_report = 0.0
+        self._held_back: Any = None
+
+    @property
+    def is_busy(self) -> bool:
+        """True while the work runs."""
+        return self.status in ("running", "cancelling")
+
+    def start(self, work: Work, deliver: Callable[[Any], None]) -> None:
+        """Run ``work`` in the background and hand its result to ``deliver`` (in that thread).
+
+        Raises
+        ------
+        InputError
+            A job is already running.
+        """
+        with self._lock:
+            if self.is_busy:
+                raise InputError("job: one is already running. Cancel it or wait for its end.")
+            self._stop.clear()
+            self._last_report, self._held_back = 0.0, None
+            self.progress, self.error = None, ""
+            self.status = "running"
+            self._thread = threading.Thread(
+                target=contextvars.copy_context().run,
+                args=(self._run, work, deliver),
+                name="seisnb-job",
+                daemon=True,
+            )
+            self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask the work to stop; it ends soon, keeping what is done."""
+        with self._lock:
+            if self.status == "running":
+                self.status = "cancelling"
+                self._stop.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end; True when it came within ``timeout`` seconds."""
+        thread = self._thread
+        if thread is None:
+            return True
+        thread.join(timeout)
+        return not thread.is_alive()
+
+    def _run(self, work: Work, deliver: Callable[[Any], None]) -> None:
+        try:
+            result = work(self._report, self._stop.is_set)
+            self._flush()
+            deliver(result)
+        except Cancelled:
+            self._end("cancelled")
+        except SeisnbError as error:
+            self._end("failed", str(error))
+        except Exception as error:  # noqa: BLE001 (a thread has nobody else to tell)
+            _log.exception("job failed")
+            self._end("failed", f"{type(error).__name__}: {error}")
+        else:
+            self._end("cancelled" if self._stop.is_set() else "done")
+
+    def _report(self, progress: Any) -> None:
+        """Publish a report, unless the last one was a moment ago."""
+        now = time.monotonic()
+        if now - self._last_report < self._interval:
+            self._held_back = progress
+            return
+        self._last_report, self._held_back = now, None
+        self.progress = progress
+
+    def _flush(self) -> None:
+        """Publish the report that was held back."""
+        if self._held_back is not None:
+            self.progress, self._held_back = self._held_back, None
+
+    def _end(self, status: str, error: str = "") -> None:
+        """Publish the end."""
+        self._flush()
+        with self._lock:
+            self.error = error
+            self.status = status

@@ -1,0 +1,124 @@
+"""A Bokeh figure as a Jupyter widget: offline, small in a saved notebook, always up to date.
+
+BokehJS comes from Python's own bokeh over the widget's comm, once per page. Every view asks for
+the current document, so a reloaded page never shows an old picture; a change is one message with
+binary buffers.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import bokeh
+import traitlets
+from bokeh.core.json_encoder import serialize_json
+from bokeh.document import Document
+from bokeh.document.events import DocumentPatchedEvent
+from bokeh.embed.util import standalone_docs_json_and_render_items
+from bokeh.model import Model
+from bokeh.protocol import Protocol
+
+_BOKEH_JS = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
+
+
+class BokehPane(anywidget.AnyWidget):
+    """Shows one Bokeh model; :meth:`show` puts another in its place.
+
+    Parameters
+    ----------
+    model : bokeh model
+        A figure or layout.
+    description : str
+        What a screen reader says the figure is.
+
+    Notes
+    -----
+    Events that Python code subscribed to by ``on_event`` and changes of selections come back from
+    the browser. Ranges do not: zooming stays in the browser.
+    """
+
+    _esm = (Path(__file__).parent / "static" / "pane.js").read_text(encoding="utf-8")
+    bokeh_version = traitlets.Unicode(bokeh.__version__).tag(sync=True)
+    description = traitlets.Unicode("figure").tag(sync=True)
+    revision = traitlets.Int(0).tag(sync=True)
+
+    listened = ("Selection",)
+
+    def __init__(self, model: Model, *, description: str = "figure", **options: Any) -> None:
+        super().__init__(description=description, **options)
+        self._model = self._attached(model)
+        self.on_msg(self._on_message)
+
+    @property
+    def model(self) -> Model:
+        """The Bokeh model on show."""
+        return self._model
+
+    def show(self, model: Model, *, description: str | None = None) -> None:
+        """Show another model in every view."""
+        self._detach()
+        self._model = self._attached(model)
+        if description is not None:
+            self.description = description
+        self.revision += 1
+
+    def close(self) -> None:
+        """Close the widget and let the document go."""
+        self._detach()
+        super().close()
+
+    def _attached(self, model: Model) -> Model:
+        """The model in a document of its own whose changes are sent."""
+        if model.document is None:
+            Document().add_root(model)
+        model.document.on_change_dispatch_to(self)
+        return model
+
+    def _detach(self) -> None:
+        """Stop sending the shown document's changes."""
+        document = self._model.document
+        if document is not None:
+            document.callbacks.remove_on_change(self)
+
+    def _on_message(self, _: object, content: dict[str, Any], __: list[memoryview]) -> None:
+        """Answer a view, or take over what it reports."""
+        kind = content["kind"]
+        if kind == "bokehjs":
+            self.send({"re": content["id"]}, [_BOKEH_JS.read_bytes()])
+        elif kind == "doc":
+            self.send({"re": content["id"], **self._document_message()})
+        elif kind == "event" and content["revision"] == self.revision:
+            self._model.document.apply_json_patch(json.loads(content["patch"]), setter=self)
+
+    def _document_message(self) -> dict[str, Any]:
+        """The whole document as it is now."""
+        document = self._model.document
+        for model in document.models:
+            model._update_event_callbacks()  # on_event() after attaching is otherwise never heard
+        documents, _ = standalone_docs_json_and_render_items(
+            [self._model], suppress_callback_warning=True
+        )
+        return {
+            "doc": serialize_json(next(iter(documents.values()))),
+            "roots": [root.id for root in document.roots],
+            "listen": self.listened,
+            "revision": self.revision,
+        }
+
+    def _document_patched(self, event: DocumentPatchedEvent) -> None:
+        """Send a change to the views; Bokeh calls this for every one."""
+        if event.setter is self:
+            return
+        message = Protocol().create("PATCH-DOC", [event])
+        self.send(
+            {
+                "kind": "patch",
+                "revision": self.revision,
+                "content": message.content_json,
+                "ids": [buffer.ref["id"] for buffer in message.buffers],
+            },
+            [buffer.to_bytes() for buffer in message.buffers],
+        )

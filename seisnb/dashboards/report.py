@@ -1,0 +1,311 @@
+"""A self-contained HTML report of an ensemble: figures, numbers, settings; opens offline."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from bokeh.embed import components
+from bokeh.layouts import row
+from bokeh.model import Model
+from bokeh.resources import Resources
+
+from seisnb.conventions import ENSEMBLE, check_dataset
+from seisnb.dashboards import figures
+from seisnb.dashboards.figures.style import display_of, is_marine, number, settings_of, surface_name
+from seisnb.io.atomic import replaced
+
+_STYLE = """
+:root { color-scheme: light; }
+body { margin: 0; background: #fff; color: #1a1a1a;
+  font: 16px/1.55 Helvetica, Arial, "Liberation Sans", sans-serif; }
+main, header, footer { max-width: 920px; margin: 0 auto; padding: 0 24px; }
+header { padding-top: 32px; }
+h1 { font-size: 1.75rem; line-height: 1.25; margin: 0 0 .3rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.3rem; margin: 2.6rem 0 .8rem; border-bottom: 1px solid #bbb;
+  padding-bottom: .25rem; }
+.source { color: #555; margin: 0 0 1rem; overflow-wrap: anywhere; }
+.verdict { font-size: 1.1rem; border-left: 5px solid #1c5460; background: #eef4f5;
+  padding: .8rem 1rem; margin: 1rem 0; }
+.cancelled { border-left-color: #c1272d; background: #fbeeee; }
+figure { margin: 0 0 2.2rem; }
+.plot { overflow-x: auto; }
+figcaption { color: #333; font-size: .95rem; max-width: 820px; margin-top: .3rem; }
+figcaption b { color: #1a1a1a; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; vertical-align: top; padding: .3rem 1.2rem .3rem 0;
+  border-bottom: 1px solid #ddd; overflow-wrap: anywhere; }
+th { font-weight: 600; }
+caption { text-align: left; font-weight: 600; padding: .8rem 0 .3rem; }
+footer { color: #555; font-size: .9rem; border-top: 1px solid #bbb; margin-top: 3rem;
+  padding-top: 1rem; padding-bottom: 2rem; overflow-wrap: anywhere; }
+@media print {
+  @page { size: A4; margin: 14mm; }
+  body { font-size: 10.5pt; }
+  main, header, footer { max-width: none; padding: 0; }
+  figure, table, .verdict { break-inside: avoid; }
+  h2 { break-after: avoid; }
+  .plot { zoom: .74; overflow: visible; }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure of the report with its caption and the words a screen reader says instead."""
+
+    heading: str
+    model: Model
+    caption: str
+    spoken: str
+
+
+def write_report(ensemble: xr.Dataset, path: str | os.PathLike[str]) -> Path:
+    """Write the report of an ensemble as one HTML file that needs nothing else.
+
+    BokehJS is in the file, so figures can be zoomed and read off without a network. The file
+    appears whole or not at all. Every text that came from a file is escaped.
+
+    Parameters
+    ----------
+    ensemble : xr.Dataset
+        As returned by :func:`seisnb.tomography.invert`.
+    path : path
+        Where to write, usually ``report.html``.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        The Dataset is not an ensemble.
+    OutputError
+        The folder is not there or cannot be written to, or the disk is full.
+    """
+    check_dataset(ensemble, ENSEMBLE, where="write_report", kind="ensemble")
+    target = Path(path)
+    text = report_html(ensemble)
+    with replaced(target, where="write_report") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return target
+
+
+def report_html(ensemble: xr.Dataset) -> str:
+    """The report's HTML text; see :func:`write_report`."""
+    plates = report_plates(ensemble)
+    script, boxes = components([plate.model for plate in plates])
+    library = Resources(mode="inline", components=["bokeh"]).render_js()
+    title = str(ensemble.attrs.get("title") or "Untitled line")
+    attrs = ensemble.attrs
+    source = str(attrs.get("source") or "not named")
+    is_cut = bool(attrs.get("cancelled", 0))
+    verdict = str(attrs.get("verdict") or "No verdict was recorded.")
+    sections = "\n".join(_plate_html(plate, box) for plate, box in zip(plates, boxes, strict=True))
+    notes = _notes(ensemble)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}: tomography report</title>
+<style>{_STYLE}</style>
+{library}
+</head>
+<body>
+<header>
+<h1>{escape(title)}</h1>
+<p class="source">First-arrival tomography with uncertainty. Picks: {escape(source)}</p>
+<p class="verdict{" cancelled" if is_cut else ""}">{escape(verdict)}
+{_CANCELLED if is_cut else ""}</p>
+</header>
+<main>
+<h2>Key numbers</h2>
+{_table(key_numbers(ensemble), head=("Quantity", "Value"))}
+{sections}
+<h2>Settings</h2>
+{_table(_shown(settings_of(ensemble, "config")), caption="Inversion")}
+{_table(_shown(settings_of(ensemble, "prior")), caption="Prior")}
+{f"<h2>Notes from reading the picks</h2><ul>{notes}</ul>" if notes else ""}
+</main>
+<footer>
+<p>seisnb {escape(str(attrs.get("seisnb_version", "of unknown version")))} · seed
+{escape(str(attrs.get("seed", "not recorded")))} · checksum of the survey
+<code>{escape(str(attrs.get("survey_checksum", "not recorded")))}</code></p>
+</footer>
+{script}
+</body>
+</html>
+"""
+
+
+_CANCELLED = " <strong>The run was cancelled: the ensemble is smaller than asked for.</strong>"
+
+
+def key_numbers(ensemble: xr.Dataset) -> dict[str, str]:
+    """The numbers that say how far the result can be trusted, as shown text by name."""
+    display = display_of(ensemble)
+    rows = {
+        "Members": str(ensemble.sizes["particle"]),
+        "Picks used": str(ensemble.sizes["pick"]),
+        "chi² per pick, times along rays": _spread(ensemble["chi2_ray"].values),
+        "chi² per pick, by the grid referee": _spread(ensemble["chi2_referee"].values),
+    }
+    if "chi2_network" in ensemble:
+        rows["chi² per pick, by the network"] = _spread(ensemble["chi2_network"].values)
+    rows["rms misfit of the mean model (referee)"] = display.text(
+        float(ensemble["rms_referee_mean"]), display.time
+    )
+    std = ensemble["pick_std"].values
+    rows["Pick errors (1 std), median and range"] = (
+        f"{display.text(float(np.median(std)), display.time)} "
+        f"({number(display.factor * std.min())} to {number(display.factor * std.max())})"
+    )
+    if "sigma_scale" in ensemble:
+        scale = ensemble["sigma_scale"].values
+        rows["Factor on the pick errors"] = (
+            "1 (as given)" if np.allclose(scale, 1) else f"{_spread(scale)}, inferred"
+        )
+    x, z = ensemble["easting"].values, ensemble["depth"].values
+    rows["Grid"] = (
+        f"{x.size} × {z.size} nodes, spacing {number(display.factor * float(x[1] - x[0]))} × "
+        f"{display.text(float(z[1] - z[0]), display.length)}"
+    )
+    if "elapsed_seconds" in ensemble.attrs:
+        rows["Time taken"] = f"{float(ensemble.attrs['elapsed_seconds']):.0f} s"
+    return rows
+
+
+def report_plates(ensemble: xr.Dataset) -> list[Plate]:
+    """All figures of the report, in reading order."""
+    display = display_of(ensemble)
+    limit = figures.readable_std(ensemble)
+    rock = ensemble["rock"].values.astype(bool)
+    mean = display.scaled(ensemble["velocity_mean"].values[rock])
+    std = display.scaled(ensemble["velocity_std"].values[rock])
+    x = figures.deepest_easting(ensemble)
+    floor = surface_name(ensemble)
+    velocities = (
+        f"from {number(float(mean.min()))} to {number(float(mean.max()))} {display.velocity}"
+    )
+    water = " The water is light blue." if is_marine(ensemble) else ""
+    limit_text = display.text(limit, display.velocity)
+    return [
+        Plate(
+            "Mean velocity",
+            figures.section(ensemble, figures.mean_layer(ensemble)),
+            "Average of all members. Where it departs from the prior above the deepest ray "
+            "(dashed), the picks asked for it; below it the mean is the prior's. "
+            f"Black line: {floor}.{water}",
+            f"Section of the mean P velocity, {velocities}.",
+        ),
+        Plate(
+            "Uncertainty",
+            figures.section(ensemble, figures.std_layer(ensemble, grey_above=limit)),
+            "Standard deviation of the velocity over the members (1 sigma). Cells above "
+            f"{limit_text} are grey: there the picks say little. No structure should be "
+            "read from grey cells or from below the deepest ray.",
+            f"Section of the velocity's standard deviation, median "
+            f"{number(float(np.median(std)))} {display.velocity}; grey above {limit_text}.",
+        ),
+        Plate(
+            "What can be read",
+            figures.section(ensemble, figures.mean_layer(ensemble, grey_above=limit)),
+            "The mean again, with the same cells greyed.",
+            "Section of the mean P velocity with uncertain cells greyed.",
+        ),
+        Plate(
+            "Gain over the prior",
+            figures.section(ensemble, figures.ratio_layer(ensemble)),
+            "Posterior divided by prior standard deviation. Dark: decided by the picks. Near 1: "
+            "the result is the prior's, whatever the mean looks like. The thin line is 0.5.",
+            "Section of the ratio of posterior to prior standard deviation, between 0 and 1.",
+        ),
+        Plate(
+            "Members",
+            figures.member_gallery(ensemble),
+            "Single velocity models that all explain the picks. A feature that is in every panel "
+            "is required by the data; one that comes and goes is not. In each title: member number "
+            "and its misfit.",
+            "Small sections of several members of the ensemble in one colour scale.",
+        ),
+        Plate(
+            "Fit to the picks",
+            figures.travel_time_curves(ensemble),
+            "Reduced travel times with their errors (1 sigma) and the ensemble's prediction; under "
+            "them the residuals, observed minus mean predicted. Colour: position of the common "
+            f"{figures.gathers_of(ensemble).kind}. Residuals that stay on one side over several "
+            "neighbours point to geometry, picking or a pick error that is too small.",
+            "Reduced travel-time curves, observed and predicted, with residuals below.",
+        ),
+        Plate(
+            "Profile and misfit",
+            row(figures.velocity_profile(ensemble, x), figures.chi2_histogram(ensemble)),
+            f"Left: velocity against depth at easting {display.text(x, display.length)}, where the "
+            "rays go deepest; posterior intervals over the prior's. Right: chi² per pick of every "
+            "member, by times along its rays and by an independent grid solver; around 1 the model "
+            "fits as well as the pick errors promise, far above 1 the errors are too small or the "
+            "prior too stiff, far below 1 the errors are too large.",
+            "Velocity against depth with quantiles, and a histogram of the members' misfit.",
+        ),
+        Plate(
+            "Ray coverage",
+            figures.section(ensemble, figures.coverage_layer(ensemble)),
+            "Length of ray in each cell, mean over the members. White: no ray in any member.",
+            "Section of the ray length per cell.",
+        ),
+    ]
+
+
+def _spread(values: np.ndarray) -> str:
+    """Mean over members with the range."""
+    return f"{values.mean():.2f} (members {values.min():.2f} to {values.max():.2f})"
+
+
+def _shown(settings: Mapping[str, object]) -> dict[str, str]:
+    """Settings as text; what was left open is said in words."""
+    return {
+        name.replace("_", " "): "automatic" if value is None else str(value)
+        for name, value in settings.items()
+    }
+
+
+def _notes(ensemble: xr.Dataset) -> str:
+    """List items of what the reader dropped or converted."""
+    try:
+        notes = json.loads(str(ensemble.attrs.get("notes") or "[]"))
+    except json.JSONDecodeError:
+        notes = [ensemble.attrs["notes"]]
+    return "".join(f"<li>{escape(str(note))}</li>" for note in notes)
+
+
+def _table(rows: Mapping[str, str], *, head: Iterable[str] = (), caption: str = "") -> str:
+    """A two-column table, escaped."""
+    if not rows:
+        return f"<p>{escape(caption)}: not recorded.</p>"
+    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>'
+        for name, text in rows.items()
+    )
+    return (
+        f"<table>{f'<caption>{escape(caption)}</caption>' if caption else ''}"
+        f"{f'<thead><tr>{top}</tr></thead>' if top else ''}<tbody>{body}</tbody></table>"
+    )
+
+
+def _plate_html(plate: Plate, box: str) -> str:
+    """One figure with heading and caption."""
+    return (
+        f"<h2>{escape(plate.heading)}</h2>\n<figure>"
+        f'<div class="plot" role="img" aria-label="{escape(plate.spoken)}">{box}</div>'
+        f"<figcaption>{escape(plate.caption)}</figcaption></figure>"
+    )

@@ -1,0 +1,96 @@
+"""How far a result can be believed: coverage, ranks, misfits, and one sentence that says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def rank_of_truth(members: Array, truth: Array) -> NDArray[np.int64]:
+    """How many members lie below the truth, cell by cell.
+
+    Parameters
+    ----------
+    members : Array, (particle, ...)
+        The ensemble.
+    truth : Array, (...)
+        The truth.
+    """
+    return np.asarray((members < truth).sum(axis=0), np.int64)
+
+
+def interval_ranks(n_members: int, level: float) -> tuple[int, int]:
+    """Lowest and highest rank inside a central interval, by the (n + 1) rule.
+
+    >>> interval_ranks(39, 0.95)
+    (1, 38)
+    """
+    tail = (1 - level) / 2
+    low = int(np.ceil(tail * (n_members + 1) - 1e-9))
+    return low, n_members - low
+
+
+def expected_coverage(n_members: int, level: float) -> float:
+    """Share of truths that a calibrated ensemble of this size holds inside its interval."""
+    low, high = interval_ranks(n_members, level)
+    return (high - low + 1) / (n_members + 1)
+
+
+def coverage(members: Array, truth: Array, level: float = 0.95) -> NDArray[np.bool_]:
+    """Whether the truth lies inside the central interval, cell by cell."""
+    low, high = interval_ranks(members.shape[0], level)
+    rank = rank_of_truth(members, truth)
+    return (rank >= low) & (rank <= high)
+
+
+def mean_square(residual: ArrayLike, std: ArrayLike) -> Array:
+    """chi2 per pick over the last axis."""
+    return np.asarray(np.mean((np.asarray(residual) / np.asarray(std)) ** 2, axis=-1))
+
+
+def verdict(ensemble: xr.Dataset) -> str:
+    """One sentence on a result: what it is good for, or what is wrong and what to do.
+
+    Parameters
+    ----------
+    ensemble : xr.Dataset
+        A result of :func:`seisnb.tomography.invert`.
+    """
+    chi2 = float(ensemble["chi2_referee"].mean())
+    std = ensemble["pick_std"].values * float(ensemble["sigma_scale"].mean())
+    clock = ensemble.attrs.get("ray_error_seconds", np.nan) / float(np.median(std))
+    n_members = ensemble.sizes["particle"]
+    stuck = float((1 - ensemble["is_converged"]).mean())
+    if stuck > 0.1:
+        return (
+            f"{stuck:.0%} of the members did not converge: raise n_steps, or look for picks that "
+            "no model can fit together."
+        )
+    if clock > 0.5:
+        return (
+            f"Times along the rays differ from the referee by {clock:.1f} pick sigmas: choose a "
+            "smaller cell or wavefront_cell."
+        )
+    if chi2 > 1.5:
+        return (
+            f"Misfit is too large (chi2 {chi2:.2f} per pick): the pick sigmas are too small or the "
+            "prior too stiff. Use infer_sigma, a larger amplitude or shorter correlation lengths, "
+            "or mute picks whose residuals stand out."
+        )
+    if chi2 < 0.6:
+        return (
+            f"Picks are fitted better than their sigmas say (chi2 {chi2:.2f} per pick): the sigmas "
+            "are too large, so the intervals are too wide. Use infer_sigma or smaller sigmas."
+        )
+    if n_members < 32:
+        return (
+            f"Picks are fitted within their sigmas (chi2 {chi2:.2f}), but {n_members} members give "
+            "rough intervals: use 64 or more for publication."
+        )
+    return (
+        f"Picks are fitted within their sigmas (chi2 {chi2:.2f} per pick by the independent "
+        "solver); where the std ratio is near one, the picks say nothing beyond the prior."
+    )

@@ -1,0 +1,1 @@
+"""Engines that turn a target density into particles. They know no seismology."""

@@ -1,0 +1,181 @@
+"""The seam between physics and inference: targets below, engines above, ``run`` in between.
+
+A target is a data fit in whitened unknowns: the prior is N(0, 1), the data are ``observed`` with
+standard deviations ``std``. Engines know nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import torch
+from threadpoolctl import threadpool_limits
+from torch import Generator, Tensor
+
+#: What a forward model wants to remember between two calls for neighbouring positions.
+Memory = Any
+StateT = TypeVar("StateT")
+ItemT = TypeVar("ItemT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linearised:
+    """A forward model at one position.
+
+    Attributes
+    ----------
+    predicted : Tensor, (n_data,)
+        Predicted data.
+    jacobian : Tensor, (n_data, n_unknowns)
+        Their derivative.
+    memory : Memory
+        To be handed back at the next position.
+    """
+
+    predicted: Tensor
+    jacobian: Tensor
+    memory: Memory
+
+
+class Target(Protocol):
+    """A data fit in whitened unknowns with prior N(0, 1)."""
+
+    @property
+    def n_unknowns(self) -> int:
+        """Length of a position."""
+        ...
+
+    @property
+    def observed(self) -> Tensor:
+        """The data, (n_data,)."""
+        ...
+
+    @property
+    def std(self) -> Tensor:
+        """Their standard deviations, (n_data,)."""
+        ...
+
+    def predict(self, position: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        """Predicted data (n_data,) at a position, and what to remember."""
+        ...
+
+    def linearise(self, position: Tensor, memory: Memory) -> Linearised:
+        """Predicted data and their derivative at a position that ``predict`` has just seen."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepInfo:
+    """What a person wants to see of a step.
+
+    Attributes
+    ----------
+    chi2 : float
+        Sum of squared normalised residuals over the number of data, mean over particles.
+    change : float
+        Size of the step: fall of the objective (RML) or rms move in prior standard deviations.
+    is_converged : bool
+        No particle moves any more.
+    """
+
+    chi2: float
+    change: float
+    is_converged: bool
+
+
+class Engine(Protocol[StateT]):
+    """Moves particles towards a target. ``independent`` engines may be run particle by particle."""
+
+    independent: bool
+
+    def init(
+        self, position: Tensor, memory: Memory, target: Target, generator: Generator
+    ) -> StateT:
+        """State of particles starting at ``position`` (particle, n_unknowns)."""
+        ...
+
+    def step(self, state: StateT, target: Target, generator: Generator) -> tuple[StateT, StepInfo]:
+        """Move every particle once."""
+        ...
+
+    def particles(self, state: StateT) -> list[tuple[Tensor, Memory]]:
+        """Position and memory of every particle."""
+        ...
+
+
+def run(
+    engine: Engine[StateT],
+    state: StateT,
+    target: Target,
+    generator: Generator,
+    *,
+    n_steps: int,
+    is_cancelled: Callable[[], bool] = lambda: False,
+    on_step: Callable[[int, StepInfo], None] = lambda step, info: None,
+) -> tuple[StateT, StepInfo]:
+    """Step until converged, cancelled, or ``n_steps`` are done."""
+    info = StepInfo(chi2=math.nan, change=math.inf, is_converged=False)
+    for step in range(n_steps):
+        if is_cancelled():
+            break
+        state, info = engine.step(state, target, generator)
+        on_step(step, info)
+        if info.is_converged:
+            break
+    return state, info
+
+
+def seeded(seed: int, stream: int) -> Generator:
+    """A generator of its own for every (seed, stream): members do not depend on their order."""
+    mixed = (seed * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
+    return Generator().manual_seed(mixed)
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Linear algebra on one thread: results do not depend on how many workers share the machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def in_parallel(
+    work: Callable[[ItemT], StateT],
+    items: list[ItemT],
+    *,
+    n_workers: int,
+    is_cancelled: Callable[[], bool] = lambda: False,
+    poll: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[ItemT, StateT]]:
+    """Do work on items in threads; yields (item, result) as they finish.
+
+    After a cancel no new item starts. The first exception is raised once running items are done.
+    """
+
+    def pinned(item: ItemT) -> StateT:
+        torch.set_num_threads(1)
+        return work(item)
+
+    waiting = list(reversed(items))
+    with single_threaded(), ThreadPoolExecutor(max_workers=n_workers) as pool:
+        running: dict[Future[StateT], ItemT] = {}
+        while waiting or running:
+            while waiting and len(running) < n_workers and not is_cancelled():
+                item = waiting.pop()
+                running[pool.submit(pinned, item)] = item
+            if not running:
+                return
+            done, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
+            poll()
+            for future in done:
+                item = running.pop(future)
+                yield item, future.result()

@@ -1,0 +1,200 @@
+"""Randomised maximum likelihood: every member fits its own noisy data from its own prior draw.
+
+Member i minimises |(observed + e_i - f(x)) / std|**2 + |x - x_i|**2 with e_i ~ N(0, std**2) and
+x_i ~ N(0, 1), by damped Gauss-Newton from the maximum a posteriori. Members are independent draws,
+exact when f is linear (Oliver et al. 1996; Chen and Oliver 2012, doi 10.1007/s11004-011-9376-z).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Generator, Tensor
+
+from seisnb.inference.base import Linearised, Memory, StepInfo, Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """One least-squares fit on its way.
+
+    Attributes
+    ----------
+    position : Tensor, (n_unknowns,)
+        Where it stands.
+    anchor : Tensor, (n_unknowns,)
+        The prior draw it is tied to.
+    data : Tensor, (n_data,)
+        The data it fits (with its own noise).
+    here : Linearised
+        The forward model at the position.
+    objective : float
+        Half the sum of squares.
+    damping : float
+        Levenberg's damping, in prior precisions.
+    is_converged : bool
+        The last step no longer lowered the objective.
+    """
+
+    position: Tensor
+    anchor: Tensor
+    data: Tensor
+    here: Linearised
+    objective: float
+    damping: float
+    is_converged: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomisedMaximumLikelihood:
+    """The engine.
+
+    Attributes
+    ----------
+    tolerance : float
+        A fit is done when a step lowers the objective (in units of log probability) by less.
+    """
+
+    tolerance: float = 0.05
+    independent: bool = True
+
+    def init(
+        self, position: Tensor, memory: Memory, target: Target, generator: Generator
+    ) -> tuple[Fit, ...]:
+        """Draw every particle's data and prior model; start all at ``position``."""
+        fits = []
+        for row in position:
+            anchor = torch.randn(target.n_unknowns, generator=generator, dtype=torch.float64)
+            noise = torch.randn(target.observed.numel(), generator=generator, dtype=torch.float64)
+            fits.append(
+                start_fit(target, row, memory, anchor, target.observed + noise * target.std)
+            )
+        return tuple(fits)
+
+    def step(
+        self, state: tuple[Fit, ...], target: Target, generator: Generator
+    ) -> tuple[tuple[Fit, ...], StepInfo]:
+        """One damped Gauss-Newton step of every fit that still moves."""
+        after = tuple(
+            fit if fit.is_converged else gauss_newton_step(fit, target, self.tolerance)
+            for fit in state
+        )
+        chi2 = [mean_chi2(target, fit.here.predicted) for fit in after]
+        fall = [a.objective - b.objective for a, b in zip(state, after, strict=True)]
+        return after, StepInfo(
+            chi2=sum(chi2) / len(chi2),
+            change=max(fall),
+            is_converged=all(fit.is_converged for fit in after),
+        )
+
+    def particles(self, state: tuple[Fit, ...]) -> list[tuple[Tensor, Memory]]:
+        """Position and memory of every fit."""
+        return [(fit.position, fit.here.memory) for fit in state]
+
+
+def start_fit(
+    target: Target, position: Tensor, memory: Memory, anchor: Tensor, data: Tensor
+) -> Fit:
+    """A fit at its start."""
+    _, memory = target.predict(position, memory)
+    here = target.linearise(position, memory)
+    return Fit(
+        position=position,
+        anchor=anchor,
+        data=data,
+        here=here,
+        objective=_objective(target, here.predicted, data, position, anchor),
+        damping=0.0,
+        is_converged=False,
+    )
+
+
+def gauss_newton_step(fit: Fit, target: Target, tolerance: float, *, n_tries: int = 6) -> Fit:
+    """One Gauss-Newton step; damped more until the objective falls.
+
+    A fit whose objective cannot be lowered, or falls by less than ``tolerance``, is converged.
+    """
+    weighted = fit.here.jacobian / target.std[:, None]
+    residual = (fit.data - fit.here.predicted) / target.std
+    downhill = weighted.T @ residual - (fit.position - fit.anchor)
+    hessian = weighted.T @ weighted
+    damping = fit.damping
+    identity = torch.eye(hessian.shape[0], dtype=hessian.dtype)
+    for _ in range(n_tries):
+        factor = torch.linalg.cholesky(hessian + (1.0 + damping) * identity)
+        move = torch.cholesky_solve(downhill[:, None], factor)[:, 0]
+        position = fit.position + move
+        predicted, memory = target.predict(position, fit.here.memory)
+        objective = _objective(target, predicted, fit.data, position, fit.anchor)
+        fall = fit.objective - objective
+        if fall > 0:
+            expected = float(downhill @ move - 0.5 * (move @ hessian @ move + move @ move))
+            trusted = fall > 0.5 * expected
+            return replace(
+                fit,
+                position=position,
+                here=target.linearise(position, memory),
+                objective=objective,
+                damping=0.2 * damping
+                if trusted and damping > 0.05
+                else 0.0
+                if trusted
+                else damping,
+                is_converged=fall < tolerance and trusted,
+            )
+        if float(downhill @ move) < tolerance:
+            break
+        damping = max(4.0 * damping, 2.0)
+    return replace(fit, is_converged=True)
+
+
+def maximum_a_posteriori(
+    target: Target, memory: Memory, *, tolerance: float = 0.05, n_steps: int = 40
+) -> Fit:
+    """The most probable position, from the prior's mean.
+
+    Parameters
+    ----------
+    target : Target
+        The data fit.
+    memory : Memory
+        What the forward model starts from.
+    tolerance : float
+        Fall of the objective below which a step is the last.
+    n_steps : int
+        Most steps.
+    """
+    zero = torch.zeros(target.n_unknowns, dtype=torch.float64)
+    fit = start_fit(target, zero, memory, zero, target.observed)
+    for _ in range(n_steps):
+        fit = gauss_newton_step(fit, target, tolerance)
+        if fit.is_converged:
+            break
+    return fit
+
+
+def posterior_covariance_factor(here: Linearised, std: Tensor) -> Tensor:
+    """Cholesky factor of the Gauss-Newton precision at a position, (n_unknowns, n_unknowns)."""
+    weighted = here.jacobian / std[:, None]
+    precision = weighted.T @ weighted + torch.eye(weighted.shape[1], dtype=weighted.dtype)
+    return torch.linalg.cholesky(precision)
+
+
+def effective_unknowns(here: Linearised, std: Tensor) -> float:
+    """How many unknowns the data determine: trace of H (H + 1)**-1 (MacKay 1992)."""
+    eigenvalues = torch.linalg.svdvals(here.jacobian / std[:, None]) ** 2
+    return float((eigenvalues / (eigenvalues + 1.0)).sum())
+
+
+def mean_chi2(target: Target, predicted: Tensor) -> float:
+    """Mean squared normalised residual against the data themselves."""
+    return float((((target.observed - predicted) / target.std) ** 2).mean())
+
+
+def _objective(
+    target: Target, predicted: Tensor, data: Tensor, position: Tensor, anchor: Tensor
+) -> float:
+    """Half the sum of squares of residuals and of the distance to the prior draw."""
+    misfit = ((data - predicted) / target.std).square().sum()
+    return 0.5 * float(misfit + (position - anchor).square().sum())

@@ -1,0 +1,317 @@
+"""The unified data format of pyGIMLi (``.sgt``, ``.data``): points, picks, topography.
+
+Plain text; ``#`` starts a comment; blank lines and the kind of white space do not matter::
+
+    4 # shot/geophone points
+    #x   z
+    0.0  1.2
+    ...
+    2 # measurements
+    #s  g  t       err
+    1   2  0.0041  0.0003
+    1   3  0.0072  0.0003
+    2 # topography, optional
+    0.0  1.2
+    9.0  2.4
+
+1. *Points*: their number, then one row each. The header comment names the columns in any order:
+   ``x`` is the position along the line, the vertical column is ``z`` or, without a ``z`` that
+   differs from 0, ``y``; it is an elevation, positive up. Lengths are in m, or in mm or km where
+   the header says so (``x/mm``). Without a header: ``x``, elevation; or ``x``, ``y``, ``z``.
+   Two points at one place count as one, the first.
+2. *Measurements*: their number, then one row each. ``s`` and ``g`` are the numbers of the shot's
+   and the geophone's point, from 1; ``t`` the travel time and ``err`` its standard deviation [s]
+   (``t/ms``, ``err/ms`` and ``err/%`` are understood); ``valid`` 0 mutes a pick. Without a
+   header: ``s``, ``g``, ``t`` and, if there is a fourth column, ``err``. Other columns are
+   ignored and reported.
+3. *Topography*, optional: their number, then rows like the points. The surface runs through the
+   topography and all points above or beyond it; without topography, through all points.
+
+The format knows no phases, no water and no sign of a first arrival: all rows are first arrivals.
+
+References
+----------
+pyGIMLi, ``core/src/datacontainer.cpp``, ``DataContainer::load``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from seisnb.conventions import InputError
+from seisnb.io.lines import Line, TextFile, keep_good, listed, shown
+from seisnb.io.records import Array, PickFile, PickRow
+
+_LENGTHS = {"m": 1e3, "mm": 1e6, "km": 1.0}
+_TIMES = {"s": 1.0, "ms": 1e3}
+#: Units a column may have, and how many there are in ours; the first is meant without a unit.
+_UNITS: Mapping[str, Mapping[str, float]] = {
+    **dict.fromkeys("xyz", _LENGTHS),
+    "t": _TIMES,
+    "err": {**_TIMES, "%": 100.0},
+}
+#: A point this far above a given topography [share of the line] is in the air, not on a bump.
+_BUMP = 0.1
+#: Points closer than this to the topography lie on it [km].
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One of the three blocks: its count line, column names with units, and rows."""
+
+    count: Line
+    columns: dict[str, tuple[int, str]]
+    rows: list[Line]
+
+    def real(self, line: Line, name: str, what: str, *, finite: bool = True) -> float:
+        """A column's value of a row, divided by what its unit is in ours."""
+        index, unit = self.columns[name]
+        units = _UNITS[name]
+        return line.real(index, what, finite=finite) / units[unit or next(iter(units))]
+
+
+def parse_sgt(text: TextFile, *, on_bad: str = "raise") -> PickFile:
+    """Parse a unified data file (module docstring).
+
+    Parameters
+    ----------
+    text : TextFile
+        The file.
+    on_bad : {"raise", "drop"}
+        What to do with a bad measurement row; a bad count or point always raises.
+
+    Returns
+    -------
+    PickFile
+        ``shot`` and ``receiver`` are the point numbers.
+
+    Raises
+    ------
+    FileFormatError
+        A count that does not fit its rows, a value that is not a number, a point that is not there.
+    """
+    notes: list[str] = []
+    lines = text.all_lines()
+    points_table, at = _read_table(lines, 0, "points", text.name)
+    picks_table, at = _read_table(lines, at, "measurements", text.name)
+    x, depth = _positions(points_table)
+    number = _merge_duplicates(x, depth, notes)
+    columns = _pick_columns(picks_table, notes)
+
+    def parse(line: Line) -> PickRow:
+        s, g = (_point(line, columns.columns[name][0], name, number) for name in "sg")
+        time = columns.real(line, "t", "travel time", finite=False)
+        std: float | None = None
+        if "err" in columns.columns:
+            std = columns.real(line, "err", "pick error", finite=False)
+            std *= time if columns.columns["err"][1] == "%" else 1.0
+        used = "valid" not in columns.columns or bool(
+            line.integer(columns.columns["valid"][0], "'valid' flag")
+        )
+        return PickRow(
+            line=line.number,
+            shot=s,
+            receiver=g,
+            shot_easting=x[s - 1],
+            shot_depth=depth[s - 1],
+            receiver_easting=x[g - 1],
+            receiver_depth=depth[g - 1],
+            travel_time=time,
+            pick_std=std,
+            used=used,
+        )
+
+    rows = keep_good(columns.rows, parse, on_bad=on_bad, notes=notes)
+    topography = None
+    if any(line.fields for line in lines[at:]):
+        table, at = _read_table(lines, at, "topography points", text.name)
+        topography = _positions(table) if table.rows else None
+        rest = next((line for line in lines[at:] if line.fields), None)
+        if rest is not None:
+            raise rest.error(f"{shown(rest.raw.strip())} after the topography", "the file's end")
+    return PickFile(rows=rows, notes=notes, surface=_surface(x, depth, topography))
+
+
+def format_sgt(survey: xr.Dataset) -> str:
+    """A survey as the text of a unified data file, lengths in m, elevations positive up.
+
+    Points are numbered along the line; muted picks get ``valid`` 0; the surface profile becomes
+    the topography block. Numbers are written so that they are read back exactly, apart from the
+    last digit that the change from km to m may cost.
+
+    Raises
+    ------
+    InputError
+        The survey is at sea: the format cannot hold a water velocity.
+    """
+    if "water_velocity" in survey.attrs:
+        raise InputError(
+            "write_picks: the survey has a water velocity, which an .sgt file cannot hold. "
+            "Write a .csv file."
+        )
+    ends = [
+        np.stack([survey[f"{kind}_easting"].values, survey[f"{kind}_depth"].values], axis=1)
+        for kind in ("shot", "receiver")
+    ]
+    points, inverse = np.unique(np.concatenate(ends), axis=0, return_inverse=True)
+    shot, receiver = inverse.reshape(2, -1) + 1
+    rows = zip(
+        shot,
+        receiver,
+        survey["travel_time"].values,
+        survey["pick_std"].values,
+        survey["used"].values,
+        strict=True,
+    )
+    profile = np.stack([survey["surface_easting"].values, survey["surface_depth"].values], axis=1)
+    parts = [
+        f"{len(points)} # shot/geophone points\n#x\tz",
+        *map(_metres, points),
+        f"{shot.size} # measurements\n#s\tg\tt\terr\tvalid",
+        *(f"{s}\t{g}\t{float(t)!r}\t{float(e)!r}\t{int(used)}" for s, g, t, e, used in rows),
+        f"{len(profile)} # topography points\n#x\tz",
+        *map(_metres, profile),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _metres(point: Array) -> str:
+    """Easting and depth [km] as "x<tab>z" [m], z positive up."""
+    return f"{float(point[0]) * 1e3!r}\t{0.0 - float(point[1]) * 1e3!r}"
+
+
+def _read_table(lines: list[Line], at: int, kind: str, file: str) -> tuple[_Table, int]:
+    """The block that starts at a line index, and the index of the first line after it."""
+    start = next((i for i in range(at, len(lines)) if lines[i].fields), None)
+    if start is None:
+        last = lines[-1]
+        raise last.error("the file ends", f"the number of {kind}", "The file may be truncated.")
+    count = lines[start]
+    if len(count.fields) != 1 or not count.fields[0].isdecimal():
+        hint = "Correct the line, or the count of the block before it." if at else ""
+        expected = f"the number of {kind} alone on the line"
+        raise count.error(f"found {shown(count.raw.strip())}", expected, hint)
+    n = int(count.fields[0])
+    if n == 0 and kind != "topography points":
+        raise count.error(f"the number of {kind} is 0", "at least 1")
+    header: list[str] = []
+    rows: list[Line] = []
+    stop = start + 1
+    while len(rows) < n and stop < len(lines):
+        line = lines[stop]
+        if line.fields:
+            rows.append(line)
+        elif not rows and _is_header(line.comment, kind):
+            header = line.comment.lower().split()
+        stop += 1
+    if len(rows) < n:
+        raise count.error(
+            f"{n} {kind} are announced but {len(rows)} follow",
+            f"{n} rows",
+            f"{file} may be truncated: complete it or correct the count.",
+        )
+    names = header or _default_columns(kind, len(rows[0].fields) if rows else 0)
+    columns: dict[str, tuple[int, str]] = {}
+    for index, name in enumerate(names):
+        bare, _, unit = name.partition("/")
+        units = _UNITS.get(bare, {})
+        if unit and units and unit not in units:
+            raise count.error(
+                f"the column {bare!r} is in {shown(unit)}", f"one of {', '.join(units)}"
+            )
+        columns.setdefault(bare, (index, unit))
+    return _Table(count, columns, rows), stop
+
+
+def _is_header(comment: str, kind: str) -> bool:
+    """Whether a comment names columns and is not prose."""
+    words = [word.partition("/")[0] for word in comment.lower().split()]
+    if kind == "measurements":
+        return {"s", "g"} <= set(words)
+    return bool(words) and set(words[:2]) <= {"x", "y", "z"}
+
+
+def _default_columns(kind: str, n_fields: int) -> list[str]:
+    """Column names of a block without a header."""
+    if kind == "measurements":
+        return ["s", "g", "t", "err"][:n_fields]
+    return ["x", "y", "z"][: max(n_fields, 1)]
+
+
+def _positions(table: _Table) -> tuple[Array, Array]:
+    """Eastings and depths [km] of the rows of a points or topography block."""
+    values = {
+        name: np.array([table.real(line, name, f"coordinate {name}") for line in table.rows])
+        for name in ("x", "y", "z")
+        if name in table.columns
+    }
+    if "x" not in values:
+        raise table.count.error("the columns have no 'x'", "'x' and 'z' or 'y'")
+    vertical = [name for name in ("z", "y") if name in values and np.any(values[name] != 0)]
+    if len(vertical) == 2:
+        raise table.count.error(
+            "the points differ in x, y and z",
+            "a line: x along it and one elevation",
+            "Project the points onto a line first.",
+        )
+    elevation = values[vertical[0]] if vertical else np.zeros(len(table.rows))
+    return values["x"], 0.0 - elevation
+
+
+def _merge_duplicates(x: Array, depth: Array, notes: list[str]) -> list[int]:
+    """For every point the number of the first point at the same place."""
+    first: dict[tuple[float, float], int] = {}
+    number = [first.setdefault(place, i) for i, place in enumerate(zip(x, depth, strict=True), 1)]
+    twins = [f"{i} (as {n})" for i, n in enumerate(number, 1) if i != n]
+    if twins:
+        notes.append(
+            f"Merged {len(twins)} points that lie where an earlier point does: {listed(twins)}."
+        )
+    return number
+
+
+def _pick_columns(table: _Table, notes: list[str]) -> _Table:
+    """The measurements with the columns that are understood; the others are noted."""
+    known = {"s", "g", "t", "err", "valid"}
+    missing = [name for name in ("s", "g", "t") if name not in table.columns]
+    if missing:
+        raise table.count.error(
+            f"the measurements have no column {missing[0]!r}",
+            "'s', 'g' and 't'",
+            "Name the columns in a comment line '#s g t' after the count.",
+        )
+    unknown = [name for name in table.columns if name not in known]
+    if unknown:
+        notes.append(f"Ignored columns of the measurements: {listed(unknown)}.")
+    return table
+
+
+def _point(line: Line, index: int, name: str, number: list[int]) -> int:
+    """The point number in a column, checked and merged."""
+    what = {"s": "shot point s", "g": "geophone point g"}[name]
+    value = line.integer(index, what)
+    if not 1 <= value <= len(number):
+        raise line.error(
+            f"{what} is {value}", f"a point number from 1 to {len(number)}", "Points count from 1."
+        )
+    return number[value - 1]
+
+
+def _surface(x: Array, depth: Array, topography: tuple[Array, Array] | None) -> tuple[Array, Array]:
+    """The profile through the topography and the points above or beyond it, easting increasing."""
+    if topography is not None:
+        order = np.argsort(topography[0], kind="stable")
+        line_x, line_z = topography[0][order], topography[1][order]
+        above = np.interp(x, line_x, line_z) - depth
+        reach = _BUMP * max(np.ptp(np.concatenate([x, line_x])), 1e-6)
+        bump = ((above > _ROUNDING) & (above < reach)) | (x < line_x[0]) | (x > line_x[-1])
+        x, depth = np.concatenate([line_x, x[bump]]), np.concatenate([line_z, depth[bump]])
+    easting, inverse = np.unique(x, return_inverse=True)
+    top = np.full(easting.size, np.inf)
+    np.minimum.at(top, inverse.reshape(-1), depth)
+    return easting, top

@@ -1,0 +1,107 @@
+"""A mean velocity profile from the picks, for users who have none."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from seisnb.prior import MeanProfile
+from seisnb.survey import offset, surface_depth_at
+from seisnb.traveltime.analytic import travel_time_profile
+
+Array = NDArray[np.float64]
+
+#: What lateral structure adds to a pick's scatter around a uniform model, as a share of its time.
+STRUCTURE = 0.03
+#: Knots of the refined profile.
+N_KNOTS = 14
+
+
+def profile_from_picks(survey: xr.Dataset) -> MeanProfile:
+    """Fit a profile that increases with depth to the picks, as if the line were uniform and flat.
+
+    First v(z') = v0 + dv (1 - exp(-z' / h)) from several starts, then knots that may depart from
+    it smoothly; the misfit is robust (soft L1) and allows for structure along the line. Below the
+    deepest turning ray the profile continues the fitted curve.
+
+    Parameters
+    ----------
+    survey : xr.Dataset
+        A checked survey.
+
+    Returns
+    -------
+    MeanProfile
+        Velocity against depth below the surface [km/s], down to the largest offset.
+    """
+    used = survey["used"].values.astype(bool)
+    distance = np.abs(offset(survey))[used]
+    time, std = (survey[name].values[used] for name in ("travel_time", "pick_std"))
+    water = np.zeros(used.sum())
+    for kind in ("shot", "receiver"):
+        x, z = survey[f"{kind}_easting"].values[used], survey[f"{kind}_depth"].values[used]
+        water += np.maximum(surface_depth_at(survey, x) - z, 0.0)
+    water_velocity = float(survey.attrs.get("water_velocity", 0.0))
+    if not water_velocity:
+        water[:] = 0.0
+    reach = max(float(distance.max()), 1e-6)
+    depth = reach * np.concatenate([[0.0], np.geomspace(1e-3, 1.0, 48)])
+    far, near = distance > 0.5 * reach, distance <= np.quantile(distance, 0.2)
+    fast = float(np.median(distance[far] / time[far]))
+    slow = float(np.median((distance / time)[near]))
+    slow = min(max(slow, 0.05 * fast), 0.9 * fast)
+    if water_velocity:
+        slow = max(slow, 1.02 * water_velocity)
+    slack = np.hypot(std, STRUCTURE * time)
+
+    def misfit(velocity: Array) -> Array:
+        predicted = travel_time_profile(
+            distance, depth, velocity,
+            water_thickness=water, water_velocity=water_velocity or 1.5, n_slowness=200,
+        )  # fmt: skip
+        return np.asarray((predicted - time) / slack)
+
+    def curve(parameters: Array) -> Array:
+        v0, dv, h = np.exp(parameters)
+        return np.asarray(v0 + dv * (1 - np.exp(-depth / h)) + 1e-6 * depth / reach)
+
+    bounds = (
+        np.log([0.02 * slow, 1e-3 * fast, 1e-3 * reach]),
+        np.log([2.0 * fast, 20.0 * fast, 10.0 * reach]),
+    )
+    fits = [
+        least_squares(
+            lambda parameters: misfit(curve(parameters)),
+            np.log([slow, fast, share * reach]),
+            bounds=bounds,
+            loss="soft_l1",
+            max_nfev=60,
+        )
+        for share in (0.03, 0.1, 0.3)
+    ]
+    smooth = curve(min(fits, key=lambda fit: float(fit.cost)).x)
+    knots = np.linspace(0, depth.size - 1, N_KNOTS).round().astype(int)
+    first = np.log(np.diff(smooth[knots], prepend=0.0))
+
+    def bent(parameters: Array) -> Array:
+        return np.interp(depth, depth[knots], np.cumsum(np.exp(parameters)))
+
+    def regularised(parameters: Array) -> Array:
+        departure = parameters - first
+        return np.concatenate([misfit(bent(parameters)), departure, 2 * np.diff(departure[1:])])
+
+    refined = least_squares(regularised, first, loss="soft_l1", max_nfev=60)
+    return MeanProfile(depth=depth, velocity=bent(refined.x))
+
+
+def turning_depth(profile: MeanProfile, distance: float) -> float:
+    """Depth below the surface [km] at which the ray of a given offset [km] turns."""
+    velocity = profile.velocity + 1e-9 * np.arange(profile.velocity.size)
+    step = 1e-3 * distance
+    times = travel_time_profile(
+        np.array([distance - step, distance + step]), profile.depth, velocity, n_slowness=4000
+    )
+    slowness = (times[1] - times[0]) / (2 * step)
+    return float(np.interp(1 / slowness, velocity, profile.depth))

@@ -1,0 +1,103 @@
+"""The door: a survey and what is believed before in, an ensemble out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import xarray as xr
+
+from seisnb.conventions import Cancelled
+from seisnb.inference.base import single_threaded
+from seisnb.inference.rml import mean_chi2
+from seisnb.prior import PriorConfig
+from seisnb.survey import used_picks
+from seisnb.tomography.checkpoint import open_checkpoint
+from seisnb.tomography.config import Handles, Progress, TomographyConfig
+from seisnb.tomography.members import find_peak, fit_members
+from seisnb.tomography.problem import choose_referee_cell, make_problem
+from seisnb.tomography.result import ensemble_dataset, output_depth
+
+
+def invert(
+    survey: xr.Dataset,
+    prior: PriorConfig | None = None,
+    config: TomographyConfig | None = None,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+    checkpoint: str | Path | None = None,
+) -> xr.Dataset:
+    """Turn first-arrival picks into an ensemble of velocity models.
+
+    Parameters
+    ----------
+    survey : xr.Dataset
+        Picks of a line, from :func:`seisnb.io.read_picks` or :func:`seisnb.survey.make_survey`.
+    prior : PriorConfig, optional
+        What is believed about the rock; whatever is None is estimated from the picks.
+    config : TomographyConfig, optional
+        How to invert.
+    progress : callable, optional
+        Takes a :class:`Progress` at every stage and after every member.
+    cancel : callable, optional
+        Returns True to stop soon; finished members are kept.
+    checkpoint : path, optional
+        Folder for finished members; a run that died goes on from it with the same result.
+
+    Returns
+    -------
+    xr.Dataset
+        The ensemble: variables of :data:`seisnb.conventions.ENSEMBLE` on (depth, easting) [km],
+        with ``chi2_*`` per member, residuals per pick, settings, seed, checksum and version.
+
+    Raises
+    ------
+    InputError
+        A survey, prior or setting that cannot be used.
+    CheckpointError
+        The checkpoint belongs to another survey, configuration or version.
+    Cancelled
+        Cancelled before two members were finished.
+    """
+    started = time.monotonic()
+    handles = Handles(progress=progress or (lambda _: None), is_cancelled=cancel or (lambda: False))
+
+    def tell(message: str, stage: str, done: int, chi2: float | None = None) -> None:
+        if handles.is_cancelled():
+            raise Cancelled("invert: cancelled before any member was finished; nothing to return.")
+        handles.progress(
+            Progress(
+                stage=stage, done=done, total=1, message=message, chi2=chi2,  # type: ignore[arg-type]
+                elapsed=time.monotonic() - started,
+            )
+        )  # fmt: skip
+
+    picks = used_picks(survey, where="invert")
+    tell("building the prior", "prior", 0)
+    with single_threaded():
+        problem = make_problem(picks, prior or PriorConfig(), config or TomographyConfig())
+        members_on_disk = open_checkpoint(Path(checkpoint) if checkpoint else None, problem)
+        tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
+        tell("fitting the most probable model", "map", 0)
+        peak = find_peak(problem, handles, started)
+        tell("most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted))
+        cell, error = choose_referee_cell(
+            problem, problem.prior.velocity(peak.fit.position.numpy())
+        )
+    depth = output_depth(problem.prior.grid)
+    members = fit_members(problem, peak, members_on_disk, depth, cell, handles, started)
+    if len(members) < 2:
+        raise Cancelled(
+            f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."
+        )
+    return ensemble_dataset(
+        problem,
+        list(members.values()),
+        depth,
+        referee_cell=cell,
+        referee_error=error,
+        elapsed=time.monotonic() - started,
+        is_cancelled=len(members) < problem.config.n_members,
+    )

@@ -1,0 +1,227 @@
+"""From a survey to a problem that engines can solve: grid, prior, rays, target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seisnb.conventions import InputError
+from seisnb.inference.base import Linearised
+from seisnb.prior import (
+    GaussianProcessPrior,
+    MeanProfile,
+    PriorConfig,
+    check_amplitude,
+    gaussian_process_prior,
+    linear_profile,
+)
+from seisnb.profile import profile_from_picks, turning_depth
+from seisnb.section import round_125, section_grid
+from seisnb.survey import offset
+from seisnb.tomography.config import TomographyConfig
+from seisnb.traveltime.base import PickGeometry, Rays, pick_geometry
+from seisnb.traveltime.grid import GridWavefronts, referee_times
+from seisnb.traveltime.rays import RayForward, straight_rays
+
+Array = NDArray[np.float64]
+
+#: Fewest picks an inversion takes.
+LEAST_PICKS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class RayMemory:
+    """Rays and times of the last model, so that the next one starts from them."""
+
+    rays: Rays
+    times: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickTarget:
+    """The picks as a function of the prior's whitened unknowns."""
+
+    forward: RayForward
+    observed: Tensor
+    std: Tensor
+
+    @property
+    def n_unknowns(self) -> int:
+        """Length of a position."""
+        return self.forward.prior.n_unknowns
+
+    def predict(self, position: Tensor, memory: RayMemory) -> tuple[Tensor, RayMemory]:
+        """Times of all picks [s] and the rays they ran along."""
+        times, rays = self.forward.times(position.numpy(), [memory.rays])
+        return torch.from_numpy(times), RayMemory(rays=rays, times=times)
+
+    def linearise(self, position: Tensor, memory: RayMemory) -> Linearised:
+        """The kernel along the rays that :meth:`predict` has just found."""
+        kernel = self.forward.kernel(position.numpy(), memory.rays)
+        return Linearised(
+            predicted=torch.from_numpy(memory.times),
+            jacobian=torch.from_numpy(kernel),
+            memory=memory,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Everything an inversion needs, made once.
+
+    Attributes
+    ----------
+    survey : xr.Dataset
+        Used picks only.
+    prior : GaussianProcessPrior
+        The prior on its grid.
+    geometry : PickGeometry
+        Ends of the picks.
+    target : PickTarget
+        What engines see.
+    start : RayMemory
+        Rays to begin with.
+    prior_config, config : PriorConfig, TomographyConfig
+        The settings with every None filled in.
+    """
+
+    survey: xr.Dataset
+    prior: GaussianProcessPrior
+    geometry: PickGeometry
+    target: PickTarget
+    start: RayMemory
+    prior_config: PriorConfig
+    config: TomographyConfig
+
+
+def make_problem(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig) -> Problem:
+    """Fill in what the user left open, and build grid, prior and target.
+
+    Raises
+    ------
+    InputError
+        Too few picks.
+    PriorError
+        A prior that is no distribution on this grid.
+    """
+    n_picks = survey.sizes["pick"]
+    if n_picks < LEAST_PICKS:
+        raise InputError(
+            f"invert: {n_picks} used pick(s); at least {LEAST_PICKS} are needed to learn anything "
+            "about velocity. Restore muted picks or read more."
+        )
+    profile = _mean_profile(survey, prior, config)
+    reach = float(np.abs(offset(survey)).max())
+    width = float(np.ptp(survey["surface_easting"].values))
+    depth_max = config.depth_max or round_up(
+        float(np.clip(1.35 * turning_depth(profile, reach), 0.05 * reach, 0.6 * width))
+    )
+    prior = replace(
+        prior,
+        length_easting=prior.length_easting or round_up(width / 7),
+        length_depth=prior.length_depth or round_up(depth_max / 6),
+        profile=tuple(
+            (float(z), float(v)) for z, v in zip(profile.depth, profile.velocity, strict=True)
+        ),
+        surface_velocity=None,
+        gradient=None,
+    )
+    assert prior.length_easting and prior.length_depth
+    cell = config.cell or round_125(
+        min(width / 240, depth_max / 50, prior.length_depth / 5, prior.length_easting / 5)
+    )
+    grid = section_grid(survey, depth_max=depth_max, cell=cell)
+    check_amplitude(prior, profile)
+    process = gaussian_process_prior(
+        grid,
+        profile,
+        field_kind=prior.field,
+        amplitude=prior.amplitude,
+        length_easting=prior.length_easting,
+        length_depth=prior.length_depth,
+        length_depth_growth=prior.length_depth_growth,
+    )
+    geometry = pick_geometry(survey)
+    config = replace(
+        config, depth_max=depth_max, cell=cell, wavefront_cell=config.wavefront_cell or 2 * cell
+    )
+    assert config.wavefront_cell
+    spacing = 2 * cell
+    std = survey["pick_std"].values.astype(float)
+    forward = RayForward(
+        prior=process,
+        geometry=geometry,
+        wavefronts=(GridWavefronts(step=config.wavefront_cell, spacing=spacing),),
+        n_steps=6,
+        tolerance=1e-4 * float(np.median(std)),
+    )
+    target = PickTarget(
+        forward=forward,
+        observed=torch.from_numpy(survey["travel_time"].values.astype(float)),
+        std=torch.from_numpy(std),
+    )
+    rays = straight_rays(grid, geometry, spacing)
+    return Problem(
+        survey=survey,
+        prior=process,
+        geometry=geometry,
+        target=target,
+        start=RayMemory(rays=rays, times=np.zeros(n_picks)),
+        prior_config=prior,
+        config=config,
+    )
+
+
+def choose_referee_cell(problem: Problem, velocity: Array) -> tuple[float, float]:
+    """The coarsest referee that halving changes by less than a tenth of the pick sigma.
+
+    Returns
+    -------
+    cell, error : float
+        Spacing [km], and the rms change on halving it [s].
+    """
+    std = problem.target.std.numpy()
+    grid, geometry = problem.prior.grid, problem.geometry
+    cell = problem.config.referee_cell or problem.config.cell
+    assert cell
+    coarse = referee_times(velocity, grid, geometry, cell)
+    while True:
+        fine = referee_times(velocity, grid, geometry, cell / 2)
+        error = float(np.sqrt(np.mean((fine - coarse) ** 2)))
+        share = float(np.sqrt(np.mean(((fine - coarse) / std) ** 2)))
+        n_cells = (grid.extent[1] - grid.extent[0]) * (grid.extent[3] - grid.extent[2]) / cell**2
+        if problem.config.referee_cell or share < 0.1 or n_cells > 400_000:
+            return cell, error
+        cell, coarse = cell / 2, fine
+
+
+def round_up(value: float) -> float:
+    """Up to the next number of two significant digits.
+
+    >>> round_up(0.01231)
+    0.013
+    """
+    power = 10.0 ** (np.floor(np.log10(value)) - 1)
+    return float(f"{np.ceil(value / power - 1e-9) * power:.12g}")
+
+
+def _mean_profile(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig) -> MeanProfile:
+    """The mean profile: given as a table, as a gradient, or fitted to the picks."""
+    if prior.profile is not None:
+        table: Sequence[tuple[float, float]] = prior.profile
+        return MeanProfile(
+            depth=np.array([z for z, _ in table], float),
+            velocity=np.array([v for _, v in table], float),
+        )
+    if prior.surface_velocity is not None and prior.gradient is not None:
+        reach = float(np.ptp(survey["surface_easting"].values))
+        return linear_profile(
+            prior.surface_velocity, prior.gradient, max(reach, config.depth_max or 0.0)
+        )
+    return profile_from_picks(survey)

@@ -1,0 +1,175 @@
+"""The ensemble Dataset: members, what they agree on, and how well they fit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+import seisnb
+from seisnb.conventions import ENSEMBLE, SURVEY, set_units
+from seisnb.diagnostics import mean_square, verdict
+from seisnb.section import SectionGrid, to_depth_grid
+from seisnb.survey import survey_checksum
+from seisnb.tomography.checkpoint import Member
+from seisnb.tomography.problem import Problem
+from seisnb.traveltime.grid import referee_times
+
+Array = NDArray[np.float64]
+
+#: Levels of the stored quantiles: median, central 68 % and 95 % intervals.
+QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
+
+
+def output_depth(grid: SectionGrid) -> Array:
+    """Depths of the result [km]: from the highest point of the surface to the deepest row."""
+    step = grid.cell_depth
+    top = np.floor(grid.surface.min() / step + 1e-9) * step
+    bottom = grid.surface.max() + grid.below_surface[-1]
+    return np.asarray(top + step * np.arange(int(np.ceil((bottom - top) / step - 1e-9)) + 1))
+
+
+def ensemble_dataset(
+    problem: Problem,
+    members: list[Member],
+    depth: Array,
+    *,
+    referee_cell: float,
+    referee_error: float,
+    elapsed: float,
+    is_cancelled: bool,
+) -> xr.Dataset:
+    """Assemble the result.
+
+    Parameters
+    ----------
+    problem : Problem
+        What was solved.
+    members : list of Member
+        Finished members.
+    depth : Array, (depth,)
+        Depths of the result [km].
+    referee_cell, referee_error : float
+        The referee's spacing [km] and what halving it changes [s, rms].
+    elapsed : float
+        Wall time [s].
+    is_cancelled : bool
+        The run was cut short.
+    """
+    prior, grid, survey = problem.prior, problem.prior.grid, problem.survey
+    velocity = np.empty((len(members), depth.size, grid.n_easting), np.float32)
+    hung_mean = np.zeros(prior.mean.shape)
+    for i, member in enumerate(members):
+        model = prior.velocity(member.unknowns)
+        hung_mean += model / len(members)
+        velocity[i] = to_depth_grid(model, grid, depth)
+    time, std = survey["travel_time"].values, survey["pick_std"].values
+    predicted = np.stack([member.predicted for member in members])
+    referee = np.stack([member.referee for member in members])
+    mean_referee = referee_times(hung_mean, grid, problem.geometry, referee_cell)
+    scale = np.array([float(member.sigma_scale.item()) for member in members])
+    sigma = std * scale[:, None]
+    section = ("depth", "easting")
+    dataset = xr.Dataset(
+        {
+            "velocity": (("particle", *section), velocity),
+            "log_weight": ("particle", np.full(len(members), -np.log(len(members)))),
+            "velocity_mean": (section, _rows(velocity, lambda a: a.mean(axis=0, dtype=float))),
+            "velocity_std": (
+                section,
+                _rows(velocity, lambda a: a.std(axis=0, dtype=float, ddof=1)),
+            ),
+            "velocity_quantile": (
+                ("quantile", *section),
+                _rows(velocity, lambda a: np.quantile(a, QUANTILES, axis=0, method="weibull")),
+            ),
+            "prior_mean": (section, to_depth_grid(prior.mean, grid, depth)),
+            "prior_std": (section, to_depth_grid(prior.velocity_std(), grid, depth)),
+            "ray_coverage": (section, np.mean([m.coverage for m in members], axis=0)),
+            "rock": (section, depth[:, None] >= grid.surface[None, :] - 1e-9),
+            "deepest_ray": ("easting", _nan_max([m.deepest for m in members], grid.surface)),
+            "predicted_time": (("particle", "pick"), predicted),
+            "residual": ("pick", time - predicted.mean(axis=0)),
+            "chi2_ray": ("particle", mean_square(time - predicted, sigma)),
+            "chi2_referee": ("particle", mean_square(time - referee, sigma)),
+            "rms_referee_mean": ((), np.sqrt(np.mean((time - mean_referee) ** 2))),
+            "sigma_scale": ("particle", scale),
+            "is_converged": (
+                "particle",
+                np.array([bool(m.is_converged.item()) for m in members]),
+            ),
+            **{name: survey[name] for name in SURVEY},
+        },
+        coords={
+            "particle": np.arange(len(members)),
+            "depth": depth,
+            "easting": grid.easting,
+            "quantile": list(QUANTILES),
+        },
+    )
+    if all(member.network.size for member in members):
+        network = np.stack([member.network for member in members])
+        dataset["chi2_network"] = ("particle", mean_square(time - network, sigma))
+    _describe(dataset)
+    dataset.attrs.update(
+        {
+            **{
+                name: survey.attrs[name]
+                for name in ("title", "source", "checksum", "notes", "length_unit")
+            },
+            "kind": "ensemble",
+            "seisnb_version": seisnb.__version__,
+            "config": json.dumps(asdict(problem.config)),
+            "prior": json.dumps(asdict(problem.prior_config)),
+            "seed": problem.config.seed,
+            "survey_checksum": survey_checksum(survey),
+            "referee_cell_km": referee_cell,
+            "referee_error_seconds": referee_error,
+            "ray_error_seconds": float(np.sqrt(np.mean((predicted - referee) ** 2))),
+            "elapsed_seconds": elapsed,
+            "cancelled": int(is_cancelled),
+        }
+    )
+    if "water_velocity" in survey.attrs:
+        dataset.attrs["water_velocity"] = survey.attrs["water_velocity"]
+    dataset.attrs["verdict"] = verdict(dataset)
+    return dataset
+
+
+def _rows(velocity: NDArray[np.float32], reduce: object) -> Array:
+    """Reduce over members row by row, so that no copy of the whole ensemble is made."""
+    assert callable(reduce)
+    rows = [reduce(velocity[:, j]) for j in range(velocity.shape[1])]
+    return np.stack(rows, axis=-2)
+
+
+def _nan_max(deepest: list[Array], surface: Array) -> Array:
+    """Deepest ray of any member per column; the surface where none runs."""
+    return np.fmax.reduce([*deepest, surface])
+
+
+def _describe(dataset: xr.Dataset) -> None:
+    """Units and long names of everything."""
+    set_units(dataset, SURVEY)
+    set_units(dataset, ENSEMBLE)
+    extra = {
+        "deepest_ray": ("km", "depth of the deepest ray"),
+        "residual": ("s", "observed minus mean predicted travel time"),
+        "sigma_scale": ("1", "factor on the given pick sigmas"),
+        "is_converged": ("1", "member converged"),
+        "chi2_network": ("1", "chi2 per pick, times by the network alone"),
+        "particle": ("1", "member"),
+        "depth": ("km", "depth below sea level"),
+        "easting": ("km", "distance along the line"),
+        "quantile": ("1", "quantile level"),
+    }
+    for name, (units, long_name) in extra.items():
+        if name in dataset.variables:
+            dataset[name].attrs.update(units=units, long_name=long_name)
+    dataset["depth"].attrs["positive"] = "down"
+    dataset["velocity"].attrs["note"] = (
+        "above the rock's surface (rock is False) the value of the surface is continued"
+    )

@@ -1,0 +1,186 @@
+"""Grid solutions of the eikonal equation: ray candidates, and the independent referee.
+
+The solver is ``eikonalfm`` (factored fast marching, second order), one solve per anchor on a level
+grid whose nodes are laid so that the anchor is one of them. Above the rock's surface the velocity
+decays upward, so that no first arrival runs through the air; water is handled outside the solver:
+the time from a shot at sea is the least sum of water time and rock time over the entry points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import eikonalfm
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import RectBivariateSpline
+
+from seisnb.conventions import InputError
+from seisnb.section import SectionGrid
+from seisnb.traveltime import kernels
+from seisnb.traveltime.base import PickGeometry, Rays
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeField:
+    """Travel times from one anchor on a level grid.
+
+    Attributes
+    ----------
+    times : Array, (n_easting, n_depth)
+        Travel times [s].
+    factor : Array, (n_easting, n_depth)
+        Times over distance [s/km]: smooth, also at the anchor.
+    origin : tuple of float
+        Easting and depth of the first node [km].
+    step : float
+        Spacing [km].
+    anchor : Array, (2,)
+        The anchor's position [km].
+    """
+
+    times: Array
+    factor: Array
+    origin: tuple[float, float]
+    step: float
+    anchor: Array
+
+    def at(self, points: Array) -> Array:
+        """Times at points (n, 2) [s]: cubic interpolation of the smooth factor, times distance."""
+        n_x, n_z = self.factor.shape
+        spline = RectBivariateSpline(
+            self.origin[0] + self.step * np.arange(n_x),
+            self.origin[1] + self.step * np.arange(n_z),
+            self.factor,
+        )
+        distance = np.hypot(points[:, 0] - self.anchor[0], points[:, 1] - self.anchor[1])
+        return np.asarray(spline.ev(points[:, 0], points[:, 1]) * distance)
+
+
+def solve(velocity: Array, grid: SectionGrid, anchor: Array, step: float) -> TimeField:
+    """Travel times from one anchor through a velocity model.
+
+    Parameters
+    ----------
+    velocity : Array, (n_easting, n_depth)
+        Velocity on the section grid [km/s].
+    grid : SectionGrid
+        Its geometry.
+    anchor : Array, (2,)
+        Easting and depth of the source [km].
+    step : float
+        Spacing of the solver's grid [km].
+
+    Raises
+    ------
+    InputError
+        A velocity that is not positive and finite.
+    """
+    x0, x1, z0, z1 = grid.extent
+    before_x = int(np.ceil((anchor[0] - x0) / step - 1e-9)) + 1
+    before_z = int(np.ceil((anchor[1] - z0) / step - 1e-9)) + 2
+    origin = (float(anchor[0] - before_x * step), float(anchor[1] - before_z * step))
+    n_x = before_x + int(np.ceil((x1 - anchor[0]) / step - 1e-9)) + 2
+    n_z = before_z + int(np.ceil((z1 - anchor[1]) / step - 1e-9)) + 2
+    sampled = kernels.sample_velocity(
+        velocity, grid.surface, grid.x0, grid.cell_easting, grid.cell_depth,
+        *origin, step, n_x, n_z, 4.0 * step,
+    )  # fmt: skip
+    if not (np.isfinite(sampled).all() and sampled.min() > 0):
+        raise InputError(
+            "grid solver: the velocity model holds values that are zero, negative or NaN. "
+            "Velocities must be positive everywhere."
+        )
+    factor = eikonalfm.factored_fast_marching(sampled, (before_x, before_z), (step, step), 2)
+    x = (np.arange(n_x) - before_x) * step
+    z = (np.arange(n_z) - before_z) * step
+    times = factor * np.hypot(x[:, None], z[None, :])
+    return TimeField(
+        times=times, factor=factor, origin=origin, step=step, anchor=np.asarray(anchor, float)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridWavefronts:
+    """Ray candidates down the grid solver's own field of every model.
+
+    Attributes
+    ----------
+    step : float
+        Spacing of the solver's grid [km].
+    spacing : float
+        Spacing of the rays' nodes [km].
+    """
+
+    step: float
+    spacing: float
+
+    def trace(self, velocity: Array, grid: SectionGrid, geometry: PickGeometry, like: Rays) -> Rays:
+        """One solve per anchor, then one ray per pick."""
+        rays = Rays(nodes=np.empty_like(like.nodes), count=np.empty_like(like.count))
+        for k, anchor in enumerate(geometry.anchors):
+            picks = np.flatnonzero(geometry.anchor == k)
+            if picks.size:
+                field = solve(velocity, grid, anchor, self.step)
+                trace_field(field, grid, geometry, picks, self.spacing, rays)
+        return rays
+
+
+def trace_field(
+    field: TimeField,
+    grid: SectionGrid,
+    geometry: PickGeometry,
+    picks: NDArray[np.intp],
+    spacing: float,
+    rays: Rays,
+) -> None:
+    """Trace the rays of some picks of one anchor down a time field, into ``rays``."""
+    entry = geometry.start[picks].copy()
+    wet = geometry.in_water[picks]
+    if wet.any():
+        entry[wet] = kernels.entry_points(
+            field.times, *field.origin, field.step, grid.surface, grid.x0, grid.cell_easting,
+            entry[wet], geometry.water_slowness,
+        )  # fmt: skip
+    nodes = np.empty((picks.size, *rays.nodes.shape[1:]))
+    count = np.empty(picks.size, np.int64)
+    kernels.trace(
+        field.times, *field.origin, field.step, grid.surface, grid.x0, grid.cell_easting,
+        grid.below_surface[-1], entry, field.anchor, spacing, nodes, count,
+    )  # fmt: skip
+    rays.nodes[picks] = nodes
+    rays.count[picks] = count
+
+
+def referee_times(velocity: Array, grid: SectionGrid, geometry: PickGeometry, step: float) -> Array:
+    """Times of all picks by the grid solver alone, (pick,) [s]: the independent check.
+
+    Parameters
+    ----------
+    velocity : Array, (n_easting, n_depth)
+        Velocity on the section grid [km/s].
+    grid, geometry : SectionGrid, PickGeometry
+        Where the model and the picks live.
+    step : float
+        Spacing of the solver's grid [km].
+    """
+    out = np.empty(geometry.n_picks)
+    for k, anchor in enumerate(geometry.anchors):
+        picks = np.flatnonzero(geometry.anchor == k)
+        if not picks.size:
+            continue
+        field = solve(velocity, grid, anchor, step)
+        wet = geometry.in_water[picks]
+        out[picks[~wet]] = field.at(geometry.start[picks[~wet]])
+        if wet.any():
+            fine = np.linspace(grid.x0, grid.easting[-1], 8 * grid.n_easting)
+            floor = np.stack([fine, np.interp(fine, grid.easting, grid.surface)], axis=1)
+            rock = field.at(floor)
+            start = geometry.start[picks[wet]]
+            water = geometry.water_slowness * np.hypot(
+                start[:, :1] - floor[:, 0], start[:, 1:] - floor[:, 1]
+            )
+            out[picks[wet]] = (water + rock).min(axis=1)
+    return out

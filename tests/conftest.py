@@ -1,0 +1,39 @@
+"""What every test shares: the data folder, and one thread per process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from threadpoolctl import threadpool_limits
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real data: $SEISNB_DATA, else ../shared/data beside the repository."""
+    folder = Path(os.environ.get("SEISNB_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.fail(
+            f"the real data are not in {folder}. Name their folder by SEISNB_DATA: "
+            "these tests never skip.",
+            pytrace=False,
+        )
+    return folder.resolve()
+
+
+@pytest.fixture(autouse=True)
+def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One torch and one BLAS thread: the same sums on every machine, no fight between workers."""
+    if request.node.get_closest_marker("benchmark"):
+        yield
+        return
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1, user_api="blas"):
+        yield
+    torch.set_num_threads(n_threads)

@@ -1,0 +1,143 @@
+"""The report: whole, self-contained, escaped, within its size."""
+
+import json
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from fake import marine_ensemble
+
+from seisnb.conventions import InputError, OutputError
+from seisnb.dashboards import report
+from seisnb.dashboards.report import key_numbers, write_report
+
+HOSTILE = "<script>alert(1)</script></script><img src=https://evil.example/x onerror=alert(2)>"
+
+
+class Page(HTMLParser):
+    """Tags with attributes, and the text outside scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words, self._inside = [], [], ""
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag):
+        self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside not in ("script", "style"):
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def hostile(land, tmp_path_factory):
+    ensemble = land.assign_attrs(
+        title=HOSTILE,
+        source=HOSTILE,
+        verdict=HOSTILE,
+        notes=json.dumps([HOSTILE, "9 rows dropped."]),
+        config=json.dumps({HOSTILE: HOSTILE, "cell": None}),
+        seed=HOSTILE,
+    )
+    path = write_report(ensemble, tmp_path_factory.mktemp("report") / "report.html")
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_names_from_files_are_text_and_nothing_else(hostile):
+    assert hostile.text.count(HOSTILE) >= 6
+    assert not [tag for tag, _ in hostile.tags if tag == "img"]
+    assert not [a for _, attrs in hostile.tags for a in attrs if a.startswith("on")]
+
+
+def test_nothing_is_fetched(hostile):
+    for tag, attrs in hostile.tags:
+        assert tag not in ("link", "iframe", "object", "embed", "base")
+        assert not {"src", "href", "data", "srcset"} & set(attrs), (tag, attrs)
+
+
+def test_structure_serves_readers_and_screen_readers(hostile):
+    tags = dict(reversed(hostile.tags))
+    assert tags["html"]["lang"] == "en"
+    names = [tag for tag, _ in hostile.tags]
+    assert names.count("h1") == 1
+    assert names.count("figure") == names.count("figcaption") == 8
+    spoken = [a["aria-label"] for _, a in hostile.tags if a.get("role") == "img"]
+    assert len(spoken) == 8
+    assert all(len(text) > 20 for text in spoken)
+    assert all(a.get("scope") in ("row", "col") for tag, a in hostile.tags if tag == "th")
+
+
+def test_key_numbers_are_the_datasets(land):
+    rows = key_numbers(land)
+    assert rows["Members"] == "16"
+    assert rows["Picks used"] == str(land.sizes["pick"])
+    assert rows["chi² per pick, times along rays"].startswith(f"{float(land.chi2_ray.mean()):.2f} ")
+    rms = float(re.match(r"([\d.]+) ms$", rows["rms misfit of the mean model (referee)"])[1])
+    assert rms == pytest.approx(1000 * float(land["rms_referee_mean"]), rel=0.005)
+    assert rows["Factor on the pick errors"] == "1 (as given)"
+    assert key_numbers(marine_ensemble(4))["rms misfit of the mean model (referee)"].endswith(" s")
+
+
+def test_optional_numbers_appear_when_they_are_there(land):
+    scaled = land.assign(sigma_scale=land["sigma_scale"] * 1.7, chi2_network=land["chi2_ray"])
+    rows = key_numbers(scaled)
+    assert "1.70" in rows["Factor on the pick errors"]
+    assert "chi² per pick, by the network" in rows
+
+
+def test_settings_notes_version_and_checksum_are_told(land):
+    text = Page(report.report_html(land)).text
+    for part in ("n members 16", "cell automatic", "amplitude 0.3", "seisnb 0.1.0", "seed 0"):
+        assert part in text
+    assert "9 rows with zero offset were dropped." in text
+    assert land.attrs["survey_checksum"] in text
+
+
+def test_cancelled_run_is_said(land):
+    assert "was cancelled" in Page(report.report_html(land.assign_attrs(cancelled=1))).text
+    assert "was cancelled" not in Page(report.report_html(land)).text
+
+
+def test_64_members_on_a_large_grid_stay_below_8_megabytes(tmp_path):
+    ensemble = marine_ensemble(64)
+    fine = ensemble.interp(
+        easting=[float(ensemble.easting[0]) + i * 0.325 for i in range(401)],
+        depth=[i * 0.16 for i in range(201)],
+    )
+    fine["rock"] = fine["rock"] > 0.5
+    assert write_report(fine, tmp_path / "report.html").stat().st_size < 8e6
+
+
+def test_only_an_ensemble_is_accepted(marine_survey, tmp_path):
+    with pytest.raises(InputError, match="no variable 'velocity'"):
+        write_report(marine_survey, tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_the_old_report_and_no_rest(land, tmp_path, monkeypatch):
+    target = tmp_path / "report.html"
+    target.write_text("old")
+
+    def full(_):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_report(land, target)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_is_a_file_is_refused(land, tmp_path):
+    (tmp_path / "results").write_text("")
+    with pytest.raises(OutputError, match="not a folder"):
+        write_report(land, tmp_path / "results" / "report.html")
+    assert Path(tmp_path / "results").is_file()
