@@ -8,6 +8,7 @@ PIP_OPTIONS ?=
 PYTEST_OPTIONS ?=
 OUT ?= results/demo
 JOBS ?= 2
+LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 TORCH := torch==2.13.0
 PIP := -m pip install --disable-pip-version-check $(PIP_OPTIONS)
 STAMP := $(VENV)/.installed
@@ -55,7 +56,7 @@ format: $(STAMP)
 	$(BIN)/nbstripout $(NOTEBOOKS)
 
 lab: $(STAMP)
-	$(BIN)/jupyter lab notebooks/tomography.ipynb
+	$(BIN)/jupyter lab $(LAB_OPTIONS) notebooks/tomography.ipynb
 
 bench: $(STAMP)
 	$(BIN)/python $(PIP) -q -c requirements.lock -e '.[benchmark]'

@@ -40,8 +40,8 @@ class PriorConfig:
         default="log_velocity",
         metadata={"help": "quantity that the Gaussian process acts on", "unit": ""},
     )
-    amplitude: float = dataclasses.field(
-        default=0.35,
+    amplitude: float | None = dataclasses.field(
+        default=None,
         metadata={
             "help": "standard deviation around the mean profile "
             "(log velocity: a fraction; velocity: km/s)",
@@ -56,9 +56,13 @@ class PriorConfig:
         default=None,
         metadata={"help": "correlation length in depth at the surface", "unit": "km"},
     )
-    length_depth_growth: float = dataclasses.field(
-        default=0.0,
-        metadata={"help": "growth of the length in depth per depth", "unit": "1"},
+    length_depth_growth: float | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "growth of the length in depth per depth; "
+            "default: none for a given length_depth, else 0.3",
+            "unit": "1",
+        },
     )
     surface_velocity: float | None = dataclasses.field(
         default=None,
@@ -89,10 +93,9 @@ class PriorConfig:
                     f"PriorConfig: {name} is {value}; the covariance is only positive definite "
                     f"for a finite {name} above zero."
                 )
-        if self.length_depth_growth < 0 or not np.isfinite(self.length_depth_growth):
-            raise PriorError(
-                f"PriorConfig: length_depth_growth is {self.length_depth_growth}; expected >= 0."
-            )
+        growth = self.length_depth_growth
+        if growth is not None and not 0 <= growth < np.inf:
+            raise PriorError(f"PriorConfig: length_depth_growth is {growth}; expected >= 0.")
         if (self.surface_velocity is None) != (self.gradient is None):
             raise PriorError(
                 "PriorConfig: surface_velocity and gradient go together; "
@@ -213,6 +216,23 @@ class GaussianProcessPrior:
             self.amplitude**2 * (self.basis_easting**2 @ weights @ (self.basis_depth**2).T)
         )
 
+    def unknowns_of(self, process: Array) -> Array:
+        """Unknowns of the nearest representable process to (n_easting, n_depth), (n_unknowns,)."""
+        weights = process / self.amplitude
+        for axis, basis in enumerate((self.basis_easting, self.basis_depth)):
+            squared = (basis**2).sum(axis=0)
+            inverse = basis / (squared + 1e-6 * squared.max())
+            weights = np.moveaxis(np.tensordot(inverse, weights, axes=(0, axis)), 0, axis)
+        return np.asarray(weights[self.kept[0], self.kept[1]])
+
+    def process_of(self, velocity: Array) -> Array:
+        """The process that gives a velocity model, both (n_easting, n_depth)."""
+        if self.field_kind == "log_velocity":
+            return np.log(velocity / self.mean)
+        floor = FLOOR * self.mean
+        bent = np.maximum(velocity / floor - 1.0, 1e-9)
+        return np.asarray(floor * (np.log(np.expm1(bent)) + 1.0) - self.mean)
+
     def draw(self, n: int, generator: torch.Generator) -> Array:
         """Whitened unknowns of ``n`` draws, (n, n_unknowns)."""
         return torch.randn(n, self.n_unknowns, generator=generator, dtype=torch.float64).numpy()
@@ -237,7 +257,7 @@ def gaussian_process_prior(
     length_easting: float,
     length_depth: float,
     length_depth_growth: float = 0.0,
-    variance_lost: float = 1e-4,
+    variance_lost: float = 5e-4,
 ) -> GaussianProcessPrior:
     """Build the prior on a grid.
 
@@ -326,7 +346,7 @@ def check_amplitude(config: PriorConfig, profile: MeanProfile) -> None:
         The amplitude exceeds 40 % of the slowest mean velocity.
     """
     slowest = float(profile.velocity.min())
-    if config.field == "velocity" and config.amplitude > 0.4 * slowest:
+    if config.field == "velocity" and (config.amplitude or 0.0) > 0.4 * slowest:
         raise InputError(
             f"prior: amplitude {config.amplitude:g} km/s on velocity around a mean of "
             f"{slowest:g} km/s would give negative velocities. Use field='log_velocity', "

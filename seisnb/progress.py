@@ -1,17 +1,11 @@
-"""How long work shows itself to a person, and how the person stops it.
-
-One bar per stage in a terminal and in a notebook, plain lines in a log; Ctrl-C (or the notebook's
-stop button) asks the work to end and keep what is done.
-"""
+"""How long work shows itself: a bar per stage in a terminal and a notebook, lines in a log."""
 
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 if TYPE_CHECKING:
@@ -54,41 +48,6 @@ def show_progress(
         yield bar.update
     finally:
         bar.close()
-
-
-@contextlib.contextmanager
-def cancel_on_interrupt(
-    notify: Callable[[str], None] | None = None,
-) -> Iterator[Callable[[], bool]]:
-    """A callable to hand to a long job as its ``cancel``: True once Ctrl-C was pressed.
-
-    A second Ctrl-C raises KeyboardInterrupt at once. SIGTERM counts as Ctrl-C.
-
-    Parameters
-    ----------
-    notify : callable, optional
-        Told one line when the first Ctrl-C arrives; by default it goes to standard error.
-    """
-    asked = False
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        line = "Stopping: what is done is kept. Press Ctrl-C again to stop at once."
-        if notify is None:
-            sys.stderr.write(f"\n{line}\n")
-        else:
-            notify(line)
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, on_signal) for number in signals}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def describe(progress: Progress) -> str:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from seisnb import cli
 from seisnb.conventions import Cancelled
+from seisnb.interrupts import EXIT_CANCELLED
 from seisnb.io import open_ensemble, write_picks
 from tests.dashboards.fake import ensemble_of, land_survey
 
@@ -161,7 +162,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(
 def test_ctrl_c_keeps_what_is_done_and_the_checkpoint(picks, tmp_path, inversion, capsys):
     out = tmp_path / "out"
     inversion.during = lambda: os.kill(os.getpid(), 2)
-    assert run("tomography", picks, "--out", out) == cli.EXIT_CANCELLED
+    assert run("tomography", picks, "--out", out) == EXIT_CANCELLED
     assert sorted(p.name for p in out.iterdir()) == ["checkpoint", "ensemble.nc", "report.html"]
     assert "run the same command again" in capsys.readouterr().out
     inversion.during = lambda: None
@@ -174,7 +175,7 @@ def test_cancelled_before_anything_is_130(picks, tmp_path, inversion, capsys):
         raise Cancelled("invert: stopped before two members were done.")
 
     inversion.during = stop
-    assert run("tomography", picks, "--out", tmp_path / "out") == cli.EXIT_CANCELLED
+    assert run("tomography", picks, "--out", tmp_path / "out") == EXIT_CANCELLED
     assert capsys.readouterr().err.splitlines()[-1].startswith("seisnb: invert: stopped")
 
 
@@ -206,7 +207,7 @@ def test_demo_runs_the_notebook_and_says_where(tmp_path, monkeypatch, capsys):
         target.write_text("{}")
         (target.parent / "report.html").write_text("<html>")
 
-    monkeypatch.setattr(cli, "execute_notebook", execute)
+    monkeypatch.setattr("seisnb.cli.commands.execute_notebook", execute)
     assert run("demo", "--out", tmp_path / "demo", "--members", 5, "--set", "cell=0.5") == 0
     assert given["source"].name == "tomography.ipynb"
     assert given["picks"] == ""
@@ -216,6 +217,6 @@ def test_demo_runs_the_notebook_and_says_where(tmp_path, monkeypatch, capsys):
 
 
 def test_demo_without_a_report_is_no_success(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "execute_notebook", lambda *_: None)
-    assert run("demo", "--out", tmp_path) == cli.EXIT_CANCELLED
+    monkeypatch.setattr("seisnb.cli.commands.execute_notebook", lambda *_: None)
+    assert run("demo", "--out", tmp_path) == EXIT_CANCELLED
     assert "stopped before the report" in capsys.readouterr().err

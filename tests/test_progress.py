@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
-import signal
 from types import SimpleNamespace
 
-import pytest
-
-from seisnb.progress import cancel_on_interrupt, show_progress
+from seisnb.progress import show_progress
 
 
 class Terminal(io.StringIO):
@@ -59,18 +55,3 @@ def test_a_terminal_gets_one_bar_per_stage():
     assert "32/64" in shown
     assert "chi2/n 1.04" in shown
     assert "about 30 s left" in shown
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_interrupt_asks_and_the_second_stops(number):
-    said: list[str] = []
-    before = signal.getsignal(number)
-    with cancel_on_interrupt(said.append) as cancel:
-        assert not cancel()
-        os.kill(os.getpid(), number)
-        assert cancel()
-        assert len(said) == 1
-        assert "what is done is kept" in said[0]
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-    assert signal.getsignal(number) is before

@@ -13,8 +13,8 @@ import ipywidgets as widgets
 from seisnb.settings import Setting, list_settings, make_configs
 
 AUTO = "auto"
-_LABEL = {"description_width": "150px"}
-_WIDE = widgets.Layout(width="auto", max_width="340px")
+_LABEL = {"description_width": "170px"}
+_WIDE = widgets.Layout(width="auto", max_width="360px")
 
 
 class Form:

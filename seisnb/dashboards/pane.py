@@ -46,6 +46,7 @@ class BokehPane(anywidget.AnyWidget):
     revision = traitlets.Int(0).tag(sync=True)
 
     listened = ("Selection",)
+    _is_attached = False
 
     def __init__(self, model: Model, *, description: str = "figure", **options: Any) -> None:
         super().__init__(description=description, **options)
@@ -75,13 +76,14 @@ class BokehPane(anywidget.AnyWidget):
         if model.document is None:
             Document().add_root(model)
         model.document.on_change_dispatch_to(self)
+        self._is_attached = True
         return model
 
     def _detach(self) -> None:
-        """Stop sending the shown document's changes."""
-        document = self._model.document
-        if document is not None:
-            document.callbacks.remove_on_change(self)
+        """Stop sending the shown document's changes; a second time does nothing."""
+        if self._is_attached:
+            self._model.document.callbacks.remove_on_change(self)
+            self._is_attached = False
 
     def _on_message(self, _: object, content: dict[str, Any], __: list[memoryview]) -> None:
         """Answer a view, or take over what it reports."""

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 import xarray as xr
 from bokeh.events import Tap
-from bokeh.models import Div, Span
+from bokeh.models import BoxSelectTool, Div, Plot, Span
 from bokeh.plotting import figure
 
 from seisnb.conventions import InputError
@@ -118,9 +118,12 @@ class CurvesPanel:
             reduction_velocity=self.controller.state.reduction_velocity,
             frame_width=FRAME_WIDTH,
         )
+        for plot in curves.select({"type": Plot}):
+            plot.toolbar.active_drag = plot.select_one({"type": BoxSelectTool})
         source = curves.select_one({"name": "pick_source"})
         source.selected.on_change("indices", self._on_selection)
         n_picks = dataset.sizes["pick"]
+        self.reduction.description = f"Reduction velocity [{display_of(dataset).velocity}]"
         self.pane.show(
             curves, description=f"Travel-time curves of {n_picks} picks; select picks to mute them"
         )
@@ -292,7 +295,7 @@ class SectionPanel:
         mark = self.pane.model.select_one({"name": "profile_mark"})
         if mark is not None:
             mark.location = display_of(ensemble).factor * easting
-        plot = figures.velocity_profile(ensemble, easting)
+        plot = figures.velocity_profile(ensemble, easting, frame_height=300)
         self.profile.show(plot, description=plot.title.text)
 
     def _on_tap(self, event: Tap) -> None:

@@ -74,6 +74,18 @@ class ReadingConfig:
     )
 
 
+class DatasetTrait(traitlets.TraitType):
+    """A Dataset or None; a change is another object, since Datasets compare by their values."""
+
+    def set(self, obj: traitlets.HasTraits, value: xr.Dataset | None) -> None:
+        """Store the value and tell observers when it is another object."""
+        name = str(self.name)
+        before = obj._trait_values.get(name)
+        obj._trait_values[name] = value
+        if value is not before:
+            obj._notify_trait(name, before, value)
+
+
 class State(traitlets.HasTraits):
     """The session: what is read, muted, believed, asked for and looked at.
 
@@ -101,6 +113,20 @@ class State(traitlets.HasTraits):
     grey_above = traitlets.Float(None, allow_none=True)
     profile_easting = traitlets.Float(None, allow_none=True)
     reduction_velocity = traitlets.Float(None, allow_none=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What one inversion is made of."""
+
+    survey: xr.Dataset
+    prior: PriorConfig
+    config: TomographyConfig
+
+    def is_same(self, other: _Asked) -> bool:
+        """Equal settings and the same survey object: other mutes make another one."""
+        mine, theirs = (self.prior, self.config), (other.prior, other.config)
+        return self.survey is other.survey and mine == theirs
 
 
 def reported(
@@ -139,8 +165,8 @@ class Controller(traitlets.HasTraits):
         The inversion in the background.
     """
 
-    survey = traitlets.Any(None, allow_none=True)
-    ensemble = traitlets.Any(None, allow_none=True)
+    survey = DatasetTrait(None, allow_none=True)
+    ensemble = DatasetTrait(None, allow_none=True)
     is_stale = traitlets.Bool(False)
     error = traitlets.Unicode("")
     note = traitlets.Unicode("")
@@ -165,8 +191,8 @@ class Controller(traitlets.HasTraits):
                 survey = survey.assign(used=("pick", np.ones(survey.sizes["pick"], bool)))
         if survey is not None:
             self._take_survey(survey)
-        if ensemble is not None and survey is not None:
-            self._take_ensemble(ensemble, used=survey["used"].values.astype(bool))
+        if ensemble is not None:
+            self._take_ensemble(ensemble, self._asked())
         self.job.observe(self._on_job_end, "status")
         self.state.observe(self._on_settings, ["prior", "config"])
 
@@ -191,7 +217,7 @@ class Controller(traitlets.HasTraits):
         return observe
 
     @reported
-    def change(self, **values: object) -> None:
+    def change(self, /, **values: object) -> None:
         """Set traits of the state, all or none."""
         unknown = set(values) - set(self.state.trait_names())
         if unknown:
@@ -226,8 +252,18 @@ class Controller(traitlets.HasTraits):
         self._mute(set(self.state.muted) - set(chosen))
 
     def fitted_picks(self, picks: Iterable[int]) -> list[int]:
-        """Numbers in the survey of picks numbered as in the ensemble."""
-        return [int(self._fitted[pick]) for pick in picks]
+        """Numbers in the survey of picks numbered as in the ensemble.
+
+        Raises
+        ------
+        InputError
+            The ensemble has no such pick.
+        """
+        numbers = list(picks)
+        for pick in numbers:
+            if not 0 <= pick < self._fitted.size:
+                raise InputError(f"dashboard: the result has no pick {pick}.")
+        return [int(self._fitted[pick]) for pick in numbers]
 
     @reported
     def run(self) -> None:
@@ -235,13 +271,14 @@ class Controller(traitlets.HasTraits):
         if self.survey is None:
             raise InputError("dashboard: there are no picks yet. Open a file first.")
         check_survey(self.survey, where="dashboard")
-        survey, prior, config = self.survey, self.state.prior, self.state.config
-        used = survey["used"].values.astype(bool)
+        asked = self._asked()
 
         def work(report: Callable[[Any], None], is_cancelled: Callable[[], bool]) -> xr.Dataset:
-            return self._invert(survey, prior, config, progress=report, cancel=is_cancelled)
+            return self._invert(
+                asked.survey, asked.prior, asked.config, progress=report, cancel=is_cancelled
+            )
 
-        self.job.start(work, functools.partial(self._take_ensemble, used=used))
+        self.job.start(work, functools.partial(self._take_ensemble, asked=asked))
 
     def cancel(self) -> None:
         """Stop the inversion; members that are done are kept."""
@@ -261,6 +298,8 @@ class Controller(traitlets.HasTraits):
         self.note = f"Saved ensemble.nc and report.html to {target}."
 
     def _open(self, path: Path) -> None:
+        if self.job.is_busy:
+            raise InputError("dashboard: an inversion is running. Cancel it to open another file.")
         reading = self.state.reading
         kind = None if reading.format == "guess" else reading.format
         try:
@@ -291,8 +330,13 @@ class Controller(traitlets.HasTraits):
         )
         self.note = " ".join(json.loads(str(survey.attrs.get("notes") or "[]")))
 
-    def _take_ensemble(self, ensemble: xr.Dataset, *, used: np.ndarray) -> None:
+    def _asked(self) -> _Asked:
+        """What an inversion started now is made of."""
+        return _Asked(survey=self.survey, prior=self.state.prior, config=self.state.config)
+
+    def _take_ensemble(self, ensemble: xr.Dataset, asked: _Asked) -> None:
         """Make an ensemble the current one."""
+        used = asked.survey["used"].values.astype(bool)
         with self._lock:
             is_whole = ensemble.sizes["pick"] == used.size
             self._fitted = np.arange(used.size) if is_whole else np.flatnonzero(used)
@@ -300,7 +344,7 @@ class Controller(traitlets.HasTraits):
             self.state.grey_above = readable_std(ensemble)
             self.state.profile_easting = deepest_easting(ensemble)
             self.ensemble = ensemble
-            self.is_stale = False
+            self.is_stale = not asked.is_same(self._asked())
             self.note = str(ensemble.attrs.get("verdict", ""))
 
     def _checked(self, picks: Iterable[int]) -> list[int]:

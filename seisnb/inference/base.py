@@ -65,7 +65,7 @@ class Target(Protocol):
         ...
 
     def linearise(self, position: Tensor, memory: Memory) -> Linearised:
-        """Predicted data and their derivative at a position that ``predict`` has just seen."""
+        """Predicted data and their derivative at the position that the memory comes from."""
         ...
 
 
@@ -94,17 +94,17 @@ class Engine(Protocol[StateT]):
     independent: bool
 
     def init(
-        self, position: Tensor, memory: Memory, target: Target, generator: Generator
+        self, position: Tensor, here: Linearised, target: Target, generator: Generator
     ) -> StateT:
-        """State of particles starting at ``position`` (particle, n_unknowns)."""
+        """State of particles starting at ``position`` (particle, n_unknowns), near ``here``."""
         ...
 
     def step(self, state: StateT, target: Target, generator: Generator) -> tuple[StateT, StepInfo]:
         """Move every particle once."""
         ...
 
-    def particles(self, state: StateT) -> list[tuple[Tensor, Memory]]:
-        """Position and memory of every particle."""
+    def particles(self, state: StateT) -> list[tuple[Tensor, Linearised]]:
+        """Position of every particle and the forward model there."""
         ...
 
 

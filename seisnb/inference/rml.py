@@ -7,12 +7,19 @@ exact when f is linear (Oliver et al. 1996; Chen and Oliver 2012, doi 10.1007/s1
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
 
 from seisnb.inference.base import Linearised, Memory, StepInfo, Target
+
+
+#: Weight, in data, of the belief that given standard deviations are right.
+SCALE_WEIGHT = 10.0
+#: Damping below this [prior precisions] is none.
+LEAST_DAMPING = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +49,8 @@ class Fit:
     data: Tensor
     here: Linearised
     objective: float
-    damping: float
-    is_converged: bool
+    damping: float = 0.0
+    is_converged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,20 +63,18 @@ class RandomisedMaximumLikelihood:
         A fit is done when a step lowers the objective (in units of log probability) by less.
     """
 
-    tolerance: float = 0.05
+    tolerance: float = 0.5
     independent: bool = True
 
     def init(
-        self, position: Tensor, memory: Memory, target: Target, generator: Generator
+        self, position: Tensor, here: Linearised, target: Target, generator: Generator
     ) -> tuple[Fit, ...]:
-        """Draw every particle's data and prior model; start all at ``position``."""
+        """Draw every particle's data and prior model; start all at ``position``, where ``here`` is."""
         fits = []
         for row in position:
             anchor = torch.randn(target.n_unknowns, generator=generator, dtype=torch.float64)
             noise = torch.randn(target.observed.numel(), generator=generator, dtype=torch.float64)
-            fits.append(
-                start_fit(target, row, memory, anchor, target.observed + noise * target.std)
-            )
+            fits.append(start_fit(target, row, here, anchor, target.observed + noise * target.std))
         return tuple(fits)
 
     def step(
@@ -88,25 +93,21 @@ class RandomisedMaximumLikelihood:
             is_converged=all(fit.is_converged for fit in after),
         )
 
-    def particles(self, state: tuple[Fit, ...]) -> list[tuple[Tensor, Memory]]:
-        """Position and memory of every fit."""
-        return [(fit.position, fit.here.memory) for fit in state]
+    def particles(self, state: tuple[Fit, ...]) -> list[tuple[Tensor, Linearised]]:
+        """Position of every fit and the forward model there."""
+        return [(fit.position, fit.here) for fit in state]
 
 
 def start_fit(
-    target: Target, position: Tensor, memory: Memory, anchor: Tensor, data: Tensor
+    target: Target, position: Tensor, here: Linearised, anchor: Tensor, data: Tensor
 ) -> Fit:
-    """A fit at its start."""
-    _, memory = target.predict(position, memory)
-    here = target.linearise(position, memory)
+    """A fit at its start, where the forward model is already known."""
     return Fit(
         position=position,
         anchor=anchor,
         data=data,
         here=here,
         objective=_objective(target, here.predicted, data, position, anchor),
-        damping=0.0,
-        is_converged=False,
     )
 
 
@@ -119,40 +120,43 @@ def gauss_newton_step(fit: Fit, target: Target, tolerance: float, *, n_tries: in
     residual = (fit.data - fit.here.predicted) / target.std
     downhill = weighted.T @ residual - (fit.position - fit.anchor)
     hessian = weighted.T @ weighted
-    damping = fit.damping
+    damping, growth = fit.damping, 2.0
     identity = torch.eye(hessian.shape[0], dtype=hessian.dtype)
     for _ in range(n_tries):
         factor = torch.linalg.cholesky(hessian + (1.0 + damping) * identity)
         move = torch.cholesky_solve(downhill[:, None], factor)[:, 0]
         position = fit.position + move
+        expected = float(downhill @ move - 0.5 * (move @ hessian @ move + move @ move))
+        if expected < tolerance:
+            break
         predicted, memory = target.predict(position, fit.here.memory)
         objective = _objective(target, predicted, fit.data, position, fit.anchor)
         fall = fit.objective - objective
         if fall > 0:
-            expected = float(downhill @ move - 0.5 * (move @ hessian @ move + move @ move))
-            trusted = fall > 0.5 * expected
+            # Nielsen's rule: the damping follows how well the linear forecast came true
+            damping *= max(1 / 3, 1.0 - (2.0 * min(fall / expected, 1.0) - 1.0) ** 3)
             return replace(
                 fit,
                 position=position,
                 here=target.linearise(position, memory),
                 objective=objective,
-                damping=0.2 * damping
-                if trusted and damping > 0.05
-                else 0.0
-                if trusted
-                else damping,
-                is_converged=fall < tolerance and trusted,
+                damping=damping if damping > LEAST_DAMPING else 0.0,
+                is_converged=fall < tolerance,
             )
-        if float(downhill @ move) < tolerance:
-            break
-        damping = max(4.0 * damping, 2.0)
+        damping = max(growth * damping, 1.0)
+        growth *= 2.0
     return replace(fit, is_converged=True)
 
 
 def maximum_a_posteriori(
-    target: Target, memory: Memory, *, tolerance: float = 0.05, n_steps: int = 40
+    target: Target,
+    memory: Memory,
+    *,
+    position: Tensor | None = None,
+    tolerance: float = 0.1,
+    n_steps: int = 40,
 ) -> Fit:
-    """The most probable position, from the prior's mean.
+    """The most probable position.
 
     Parameters
     ----------
@@ -160,13 +164,17 @@ def maximum_a_posteriori(
         The data fit.
     memory : Memory
         What the forward model starts from.
+    position : Tensor, (n_unknowns,), optional
+        Where to start; the prior's mean by default.
     tolerance : float
         Fall of the objective below which a step is the last.
     n_steps : int
         Most steps.
     """
     zero = torch.zeros(target.n_unknowns, dtype=torch.float64)
-    fit = start_fit(target, zero, memory, zero, target.observed)
+    start = zero if position is None else position
+    _, memory = target.predict(start, memory)
+    fit = start_fit(target, start, target.linearise(start, memory), zero, target.observed)
     for _ in range(n_steps):
         fit = gauss_newton_step(fit, target, tolerance)
         if fit.is_converged:
@@ -181,10 +189,46 @@ def posterior_covariance_factor(here: Linearised, std: Tensor) -> Tensor:
     return torch.linalg.cholesky(precision)
 
 
+def log_evidence(fit: Fit, std: Tensor) -> float:
+    """Laplace's approximation of the log marginal likelihood at a maximum a posteriori.
+
+    log p(d) = -objective - log det(L) - sum log std - n/2 log 2 pi, with L the Cholesky factor of
+    the Gauss-Newton precision; exact when the forward model is linear.
+    """
+    factor = posterior_covariance_factor(fit.here, std)
+    n_data = std.numel()
+    return (
+        -fit.objective
+        - float(factor.diagonal().log().sum())
+        - float(std.log().sum())
+        - 0.5 * n_data * math.log(2 * math.pi)
+    )
+
+
 def effective_unknowns(here: Linearised, std: Tensor) -> float:
     """How many unknowns the data determine: trace of H (H + 1)**-1 (MacKay 1992)."""
     eigenvalues = torch.linalg.svdvals(here.jacobian / std[:, None]) ** 2
     return float((eigenvalues / (eigenvalues + 1.0)).sum())
+
+
+def inferred_scale(fit: Fit, std: Tensor, scale: float) -> float:
+    """The factor on all sigmas that the residuals of a fit ask for.
+
+    MacKay's re-estimate chi2 / (n - effective unknowns), with :data:`SCALE_WEIGHT` pseudo-data that
+    say 1, so that few data cannot drive it to zero.
+
+    Parameters
+    ----------
+    fit : Fit
+        A maximum a posteriori found with ``std * scale``.
+    std : Tensor, (n_data,)
+        The given standard deviations.
+    scale : float
+        The factor so far.
+    """
+    free = std.numel() - effective_unknowns(fit.here, std * scale)
+    total = float(((fit.data - fit.here.predicted) / std).square().sum())
+    return math.sqrt((total + SCALE_WEIGHT) / (max(free, 0.0) + SCALE_WEIGHT))
 
 
 def mean_chi2(target: Target, predicted: Tensor) -> float:

@@ -43,8 +43,7 @@ def select_phases(
     elif not counts:
         raise InputError(f"{where}: phases is {phases!r} but the file has no phase codes. Omit it.")
     else:
-        given = phases.split(",") if isinstance(phases, str) else phases
-        given = [given] if isinstance(given, int) else given
+        given = phases.split(",") if isinstance(phases, str) else np.ravel(phases).tolist()
         wanted = frozenset(str(code).strip() for code in given)
         unknown = sorted(wanted - counts.keys())
         if unknown or not wanted:
@@ -177,9 +176,9 @@ def set_std(
 def drop_repeats(
     rows: list[PickRow], text: TextFile, on_bad: str, notes: list[str]
 ) -> list[PickRow]:
-    """At most one pick of a pair of places, unless repeated picks agree."""
+    """At most one pick of a pair of places, unless repeated picks agree; muted ones stay."""
     groups: dict[tuple[float, ...], list[PickRow]] = defaultdict(list)
-    for row in rows:
+    for row in filter(lambda row: row.used, rows):
         ends = (row.shot_easting, row.shot_depth, row.receiver_easting, row.receiver_depth)
         groups[ends].append(row)
     copies: list[int] = []

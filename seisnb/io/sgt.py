@@ -97,21 +97,21 @@ def parse_sgt(text: TextFile, *, on_bad: str = "raise") -> PickFile:
     """
     notes: list[str] = []
     lines = text.all_lines()
-    points_table, at = _read_table(lines, 0, "points", text.name)
-    picks_table, at = _read_table(lines, at, "measurements", text.name)
-    x, depth = _positions(points_table)
+    points, at = _read_table(lines, 0, "points", text.name)
+    picks, at = _read_table(lines, at, "measurements", text.name)
+    x, depth = _positions(points)
     number = _merge_duplicates(x, depth, notes)
-    columns = _pick_columns(picks_table, notes)
+    _check_columns(picks, notes)
 
     def parse(line: Line) -> PickRow:
-        s, g = (_point(line, columns.columns[name][0], name, number) for name in "sg")
-        time = columns.real(line, "t", "travel time", finite=False)
+        s, g = (_point(line, picks.columns[name][0], name, number) for name in "sg")
+        time = picks.real(line, "t", "travel time", finite=False)
         std: float | None = None
-        if "err" in columns.columns:
-            std = columns.real(line, "err", "pick error", finite=False)
-            std *= time if columns.columns["err"][1] == "%" else 1.0
-        used = "valid" not in columns.columns or bool(
-            line.integer(columns.columns["valid"][0], "'valid' flag")
+        if "err" in picks.columns:
+            std = picks.real(line, "err", "pick error", finite=False)
+            std *= time if picks.columns["err"][1] == "%" else 1.0
+        used = "valid" not in picks.columns or bool(
+            line.integer(picks.columns["valid"][0], "'valid' flag")
         )
         return PickRow(
             line=line.number,
@@ -126,7 +126,7 @@ def parse_sgt(text: TextFile, *, on_bad: str = "raise") -> PickFile:
             used=used,
         )
 
-    rows = keep_good(columns.rows, parse, on_bad=on_bad, notes=notes)
+    rows = keep_good(picks.rows, parse, on_bad=on_bad, notes=notes)
     topography = None
     if any(line.fields for line in lines[at:]):
         table, at = _read_table(lines, at, "topography points", text.name)
@@ -275,8 +275,8 @@ def _merge_duplicates(x: Array, depth: Array, notes: list[str]) -> list[int]:
     return number
 
 
-def _pick_columns(table: _Table, notes: list[str]) -> _Table:
-    """The measurements with the columns that are understood; the others are noted."""
+def _check_columns(table: _Table, notes: list[str]) -> None:
+    """Refuse measurements without the needed columns; note the columns that nobody reads."""
     known = {"s", "g", "t", "err", "valid"}
     missing = [name for name in ("s", "g", "t") if name not in table.columns]
     if missing:
@@ -288,7 +288,6 @@ def _pick_columns(table: _Table, notes: list[str]) -> _Table:
     unknown = [name for name in table.columns if name not in known]
     if unknown:
         notes.append(f"Ignored columns of the measurements: {listed(unknown)}.")
-    return table
 
 
 def _point(line: Line, index: int, name: str, number: list[int]) -> int:

@@ -222,7 +222,7 @@ def _row(line: Line, header: _Header) -> PickRow:
     if used is not None and used.lower() not in _YES_NO:
         raise line.error(f"'used' is {shown(used)}", "1, 0, true or false")
     phase = plain("phase")
-    if phase is not None and len(phase.split()) != 1:
+    if phase is not None and (not phase or set(phase) & set(' \t,;#"')):
         raise line.error(f"phase is {shown(phase)}", "a code: one number or word")
     number = {
         kind: line.integer(header.columns[kind][0], f"{kind} number")

@@ -35,7 +35,7 @@ class TomographyConfig:
     )
     student_dof: float = _setting(4.0, "degrees of freedom of the Student likelihood")  # type: ignore[assignment]
     infer_sigma: bool = _setting(  # type: ignore[assignment]
-        False, "scale all pick sigmas by a factor inferred from the picks"
+        True, "scale all pick sigmas by one factor inferred from the picks"
     )
     ray_source: RaySource = _setting(  # type: ignore[assignment]
         "auto", "wavefronts that rays are traced down: grid solver, network, or both"
@@ -55,7 +55,7 @@ class TomographyConfig:
         "cell of the independent grid solver; default: halved until it no longer matters",
         "km",
     )
-    n_steps: int = _setting(20, "most Gauss-Newton steps per member")  # type: ignore[assignment]
+    n_steps: int = _setting(40, "most Gauss-Newton steps per member")  # type: ignore[assignment]
     n_iterations: int = _setting(60, "iterations of svgd")  # type: ignore[assignment]
     n_workers: int = _setting(0, "threads that fit members; 0: all cores")  # type: ignore[assignment]
     seed: int = _setting(0, "seed of every random number")  # type: ignore[assignment]

@@ -16,7 +16,8 @@ from seisnb.survey import used_picks
 from seisnb.tomography.checkpoint import open_checkpoint
 from seisnb.tomography.config import Handles, Progress, TomographyConfig
 from seisnb.tomography.members import find_peak, fit_members
-from seisnb.tomography.problem import choose_referee_cell, make_problem
+from seisnb.tomography.lengths import choose_lengths
+from seisnb.tomography.problem import choose_referee_cell, make_frame, make_problem
 from seisnb.tomography.result import ensemble_dataset, output_depth
 
 
@@ -77,11 +78,20 @@ def invert(
     picks = used_picks(survey, where="invert")
     tell("building the prior", "prior", 0)
     with single_threaded():
-        problem = make_problem(picks, prior or PriorConfig(), config or TomographyConfig())
+        prior, config = prior or PriorConfig(), config or TomographyConfig()
+        frame = make_frame(picks, prior, config)
+        best, tried = choose_lengths(
+            picks, prior, config, frame, lambda line: tell(line, "prior", 0)
+        )
+        problem = best.problem if best else make_problem(picks, prior, config, frame)
         members_on_disk = open_checkpoint(Path(checkpoint) if checkpoint else None, problem)
         tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
         tell("fitting the most probable model", "map", 0)
-        peak = find_peak(problem, handles, started)
+        peak = (
+            find_peak(problem, handles, started, best.fit, best.sigma_scale)
+            if best
+            else find_peak(problem, handles, started)
+        )
         tell("most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted))
         cell, error = choose_referee_cell(
             problem, problem.prior.velocity(peak.fit.position.numpy())

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seisnb.inference.base import in_parallel, run, seeded
+from seisnb.inference.base import Linearised, in_parallel, run, seeded
 from seisnb.inference.rml import (
     Fit,
     RandomisedMaximumLikelihood,
     effective_unknowns,
     gauss_newton_step,
+    inferred_scale,
     maximum_a_posteriori,
     mean_chi2,
     start_fit,
@@ -54,12 +55,22 @@ class Peak:
     n_free: float
 
 
-def find_peak(problem: Problem, handles: Handles, started: float) -> Peak:
-    """The maximum a posteriori; sigmas scaled to the residuals if asked, Student weights by EM."""
-    config, target = problem.config, problem.target
+def find_peak(
+    problem: Problem,
+    handles: Handles,
+    started: float,
+    known: Fit | None = None,
+    scale: float = 1.0,
+) -> Peak:
+    """The maximum a posteriori; sigmas scaled to the residuals if asked, Student weights by EM.
+
+    ``known`` is a fit of the same problem, with sigmas times ``scale``, to go on from.
+    """
+    config = problem.config
+    target = replace(problem.target, std=problem.target.std * scale)
     n_picks = target.observed.numel()
-    fit = maximum_a_posteriori(target, problem.start)
-    scale, weights = 1.0, torch.ones(n_picks, dtype=torch.float64)
+    fit = maximum_a_posteriori(target, problem.start) if known is None else _settle(known, target)
+    weights = torch.ones(n_picks, dtype=torch.float64)
     rounds = 12 if config.infer_sigma or config.likelihood == "student" else 0
     for index in range(rounds):
         before = (scale, weights)
@@ -67,10 +78,7 @@ def find_peak(problem: Problem, handles: Handles, started: float) -> Peak:
             residual = (problem.target.observed - fit.here.predicted) / problem.target.std / scale
             weights = (config.student_dof + 1) / (config.student_dof + residual**2)
         if config.infer_sigma:
-            weighted = replace(target, std=problem.target.std / weights.sqrt())
-            free = n_picks - effective_unknowns(fit.here, weighted.std * scale)
-            total = n_picks * mean_chi2(weighted, fit.here.predicted)
-            scale = float(np.sqrt(total / max(free, 1.0)))
+            scale = inferred_scale(fit, problem.target.std / weights.sqrt(), scale)
         target = replace(problem.target, std=problem.target.std * scale / weights.sqrt())
         fit = _settle(fit, target)
         handles.progress(
@@ -90,11 +98,11 @@ def find_peak(problem: Problem, handles: Handles, started: float) -> Peak:
     )
 
 
-def _settle(fit: Fit, target: PickTarget, n_steps: int = 10) -> Fit:
+def _settle(fit: Fit, target: PickTarget, n_steps: int = 20) -> Fit:
     """Go on from a fit after the sigmas changed."""
-    fit = start_fit(target, fit.position, fit.here.memory, fit.anchor, target.observed)
+    fit = start_fit(target, fit.position, fit.here, fit.anchor, target.observed)
     for _ in range(n_steps):
-        fit = gauss_newton_step(fit, target, 0.05)
+        fit = gauss_newton_step(fit, target, 0.1)
         if fit.is_converged:
             break
     return fit
@@ -177,13 +185,13 @@ def member_task(
             # the posterior of a variance is inverse chi2 with the free picks as its degrees
             shape = torch.tensor(peak.n_free / 2, dtype=torch.float64)
             scale *= float(torch.sqrt(shape / _gamma(shape, generator)))
-        position, memory = peak.fit.position, peak.fit.here.memory
+        position, here = peak.fit.position, peak.fit.here
         target = replace(problem.target, std=problem.target.std * scale)
         n_steps, converged = 0, True
         for _ in range(STUDENT_SWEEPS if student else 1):
             if student:
-                target = _student_target(problem, memory, scale, config.student_dof, generator)
-            state = engine.init(position[None], memory, target, generator)
+                target = _student_target(problem, here, scale, config.student_dof, generator)
+            state = engine.init(position[None], here, target, generator)
             counter: list[int] = []
             state, info = run(
                 engine, state, target, generator,
@@ -194,9 +202,9 @@ def member_task(
             if is_cancelled() and not info.is_converged:
                 return None
             converged = info.is_converged
-            [(position, memory)] = engine.particles(state)
+            [(position, here)] = engine.particles(state)
         return finish_member(
-            problem, position.numpy(), memory, depth, referee_cell,
+            problem, position.numpy(), here.memory, depth, referee_cell,
             sigma_scale=scale, n_steps=n_steps, is_converged=converged,
         )  # fmt: skip
 
@@ -249,14 +257,14 @@ def worker_count(n_workers: int) -> int:
 
 def _student_target(
     problem: Problem,
-    memory: RayMemory,
+    here: Linearised,
     scale: float,
     dof: float,
     generator: torch.Generator,
 ) -> PickTarget:
     """Sigmas with the scale-mixture weights of a Student likelihood drawn given the residuals."""
     std = problem.target.std * scale
-    residual = (problem.target.observed - torch.from_numpy(memory.times)) / std
+    residual = (problem.target.observed - here.predicted) / std
     shape = torch.full_like(residual, (dof + 1) / 2)
     weight = _gamma(shape, generator) / ((dof + residual**2) / 2)
     return replace(problem.target, std=std / weight.sqrt())

@@ -58,11 +58,11 @@ class PickTarget:
 
     def predict(self, position: Tensor, memory: RayMemory) -> tuple[Tensor, RayMemory]:
         """Times of all picks [s] and the rays they ran along."""
-        times, rays = self.forward.times(position.numpy(), [memory.rays])
+        times, rays = self.forward.times(position.numpy(), memory.rays)
         return torch.from_numpy(times), RayMemory(rays=rays, times=times)
 
     def linearise(self, position: Tensor, memory: RayMemory) -> Linearised:
-        """The kernel along the rays that :meth:`predict` has just found."""
+        """The kernel along the remembered rays of this position."""
         kernel = self.forward.kernel(position.numpy(), memory.rays)
         return Linearised(
             predicted=torch.from_numpy(memory.times),
@@ -100,15 +100,22 @@ class Problem:
     config: TomographyConfig
 
 
-def make_problem(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig) -> Problem:
-    """Fill in what the user left open, and build grid, prior and target.
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What does not depend on the prior's lengths: mean profile and depth of the model [km]."""
+
+    profile: MeanProfile
+    depth_max: float
+    width: float
+
+
+def make_frame(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig) -> Frame:
+    """Mean profile and depth of the model, estimated from the picks where they are not given.
 
     Raises
     ------
     InputError
         Too few picks.
-    PriorError
-        A prior that is no distribution on this grid.
     """
     n_picks = survey.sizes["pick"]
     if n_picks < LEAST_PICKS:
@@ -122,19 +129,32 @@ def make_problem(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfi
     depth_max = config.depth_max or round_up(
         float(np.clip(1.35 * turning_depth(profile, reach), 0.05 * reach, 0.6 * width))
     )
+    return Frame(profile=profile, depth_max=depth_max, width=width)
+
+
+def make_problem(
+    survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig, frame: Frame
+) -> Problem:
+    """Build grid, prior and target; the prior's lengths must be given by now.
+
+    Raises
+    ------
+    PriorError
+        A prior that is no distribution on this grid.
+    """
+    profile, depth_max, width = frame.profile, frame.depth_max, frame.width
     prior = replace(
         prior,
-        length_easting=prior.length_easting or round_up(width / 7),
-        length_depth=prior.length_depth or round_up(depth_max / 6),
+        length_depth_growth=prior.length_depth_growth or 0.0,
         profile=tuple(
             (float(z), float(v)) for z, v in zip(profile.depth, profile.velocity, strict=True)
         ),
         surface_velocity=None,
         gradient=None,
     )
-    assert prior.length_easting and prior.length_depth
+    assert prior.amplitude and prior.length_easting and prior.length_depth
     cell = config.cell or round_125(
-        min(width / 240, depth_max / 50, prior.length_depth / 5, prior.length_easting / 5)
+        min(width / 240, depth_max / 50, prior.length_depth / 4, prior.length_easting / 4)
     )
     grid = section_grid(survey, depth_max=depth_max, cell=cell)
     check_amplitude(prior, profile)
@@ -145,21 +165,20 @@ def make_problem(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfi
         amplitude=prior.amplitude,
         length_easting=prior.length_easting,
         length_depth=prior.length_depth,
-        length_depth_growth=prior.length_depth_growth,
+        length_depth_growth=prior.length_depth_growth or 0.0,
     )
     geometry = pick_geometry(survey)
     config = replace(
-        config, depth_max=depth_max, cell=cell, wavefront_cell=config.wavefront_cell or 2 * cell
+        config, depth_max=depth_max, cell=cell, wavefront_cell=config.wavefront_cell or 4 * cell
     )
     assert config.wavefront_cell
-    spacing = 2 * cell
+    spacing = 3 * cell
     std = survey["pick_std"].values.astype(float)
     forward = RayForward(
         prior=process,
         geometry=geometry,
         wavefronts=(GridWavefronts(step=config.wavefront_cell, spacing=spacing),),
-        n_steps=6,
-        tolerance=1e-4 * float(np.median(std)),
+        tolerance=1e-3 * float(np.median(std)),
     )
     target = PickTarget(
         forward=forward,
@@ -172,7 +191,7 @@ def make_problem(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfi
         prior=process,
         geometry=geometry,
         target=target,
-        start=RayMemory(rays=rays, times=np.zeros(n_picks)),
+        start=RayMemory(rays=rays, times=np.zeros(std.size)),
         prior_config=prior,
         config=config,
     )
@@ -188,15 +207,14 @@ def choose_referee_cell(problem: Problem, velocity: Array) -> tuple[float, float
     """
     std = problem.target.std.numpy()
     grid, geometry = problem.prior.grid, problem.geometry
-    cell = problem.config.referee_cell or problem.config.cell
-    assert cell
+    cell = problem.config.referee_cell or 2 * grid.cell_depth
     coarse = referee_times(velocity, grid, geometry, cell)
     while True:
         fine = referee_times(velocity, grid, geometry, cell / 2)
         error = float(np.sqrt(np.mean((fine - coarse) ** 2)))
         share = float(np.sqrt(np.mean(((fine - coarse) / std) ** 2)))
         n_cells = (grid.extent[1] - grid.extent[0]) * (grid.extent[3] - grid.extent[2]) / cell**2
-        if problem.config.referee_cell or share < 0.1 or n_cells > 400_000:
+        if problem.config.referee_cell or share < 0.1 or n_cells > 200_000:
             return cell, error
         cell, coarse = cell / 2, fine
 

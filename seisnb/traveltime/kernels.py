@@ -402,7 +402,7 @@ def ray_kernel(
     """Derivative of every ray's time with respect to the whitened unknowns.
 
     ``slope`` (n_easting, n_depth) is d velocity / d process; the row of a ray is the integral of
-    -slope / velocity**2 * basis along it. ``out`` (n_rays, n_unknowns) is overwritten.
+    -slope / velocity**2 * basis along it, by the midpoint rule. ``out`` (n_rays, n_unknowns) is overwritten.
     """
     k_x, k_z = basis_x.shape[1], basis_z.shape[1]
     n_z = velocity.shape[1]
@@ -412,31 +412,20 @@ def ray_kernel(
     for p in range(rays.shape[0]):
         table[:, :] = 0.0
         ray, n = rays[p], count[p]
-        before = 0.0
-        for k in range(n):
-            after = 0.0
-            if k < n - 1:
-                after = math.hypot(ray[k + 1, 0] - ray[k, 0], ray[k + 1, 1] - ray[k, 1])
-            for half in range(2):
-                if half == 0:
-                    x, z, weight = ray[k, 0], ray[k, 1], (before + after) / 6
-                elif k < n - 1:
-                    x = 0.5 * (ray[k, 0] + ray[k + 1, 0])
-                    z = 0.5 * (ray[k, 1] + ray[k + 1, 1])
-                    weight = 4 * after / 6
-                else:
-                    break
-                i, j, t, s = _cell(surface, x0, dx, dz, n_z, x, z)
-                v = _lookup(velocity, surface, x0, dx, dz, x, z)
-                value = -weight * _lookup(slope, surface, x0, dx, dz, x, z) / (v * v)
-                for a in range(k_x):
-                    bx[a] = value * ((1 - t) * basis_x[i, a] + t * basis_x[i + 1, a])
+        for k in range(1, n):
+            x = 0.5 * (ray[k, 0] + ray[k - 1, 0])
+            z = 0.5 * (ray[k, 1] + ray[k - 1, 1])
+            weight = math.hypot(ray[k, 0] - ray[k - 1, 0], ray[k, 1] - ray[k - 1, 1])
+            i, j, t, s = _cell(surface, x0, dx, dz, n_z, x, z)
+            v = _lookup(velocity, surface, x0, dx, dz, x, z)
+            value = -weight * _lookup(slope, surface, x0, dx, dz, x, z) / (v * v)
+            for a in range(k_x):
+                bx[a] = value * ((1 - t) * basis_x[i, a] + t * basis_x[i + 1, a])
+            for b in range(k_z):
+                bz[b] = (1 - s) * basis_z[j, b] + s * basis_z[j + 1, b]
+            for a in range(k_x):
                 for b in range(k_z):
-                    bz[b] = (1 - s) * basis_z[j, b] + s * basis_z[j + 1, b]
-                for a in range(k_x):
-                    for b in range(k_z):
-                        table[a, b] += bx[a] * bz[b]
-            before = after
+                    table[a, b] += bx[a] * bz[b]
         for q in range(kept_x.size):
             out[p, q] = table[kept_x[q], kept_z[q]]
 

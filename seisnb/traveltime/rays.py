@@ -115,46 +115,44 @@ class RayForward:
         Bending steps.
     tolerance : float
         Bending tolerance [s].
+    keeps_rays : bool
+        The last model's rays stay candidates; of use where a wavefront source may lose a branch.
     """
 
     prior: GaussianProcessPrior
     geometry: PickGeometry
     wavefronts: tuple[Wavefronts, ...]
-    n_steps: int = 12
-    tolerance: float = 1e-6
+    n_steps: int = 4
+    tolerance: float = 1e-5
+    keeps_rays: bool = False
 
-    def times(
-        self, unknowns: Array, known: Sequence[Rays], *, retrace: bool = True
-    ) -> tuple[Array, Rays]:
+    def times(self, unknowns: Array, known: Rays) -> tuple[Array, Rays]:
         """Times [s] and rays of one model.
 
         Parameters
         ----------
         unknowns : Array, (n_unknowns,)
             The model.
-        known : sequence of Rays
-            Candidates already at hand (the last model's rays, the MAP's): bent and kept if fastest.
-        retrace : bool
-            Also trace new candidates by every wavefront source.
+        known : Rays
+            Rays of a neighbouring model.
         """
-        return self.times_in(self.prior.velocity(unknowns), known, retrace=retrace)
+        return self.times_in(self.prior.velocity(unknowns), known)
 
-    def times_in(
-        self, velocity: Array, known: Sequence[Rays], *, retrace: bool = True
-    ) -> tuple[Array, Rays]:
+    def times_in(self, velocity: Array, known: Rays) -> tuple[Array, Rays]:
         """The same for a velocity model (n_easting, n_depth) [km/s] on the section grid."""
         grid = self.prior.grid
-        traced = [
-            source.trace(velocity, grid, self.geometry, known[0])
-            for source in (self.wavefronts if retrace else ())
+        candidates = [
+            source.trace(velocity, grid, self.geometry, known) for source in self.wavefronts
         ]
+        if self.keeps_rays or not candidates:
+            candidates.append(known)
         return fastest(
             [
                 bend_rays(
                     velocity, grid, self.geometry, rays,
                     n_steps=self.n_steps, tolerance=self.tolerance,
                 )
-                for rays in (*known, *traced)
+                for rays in candidates
             ]
         )  # fmt: skip
 

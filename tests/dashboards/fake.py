@@ -7,14 +7,17 @@ spread grows from the deepest ray downwards, and times of a linear gradient with
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from seisnb.conventions import ENSEMBLE, set_units
+from seisnb.conventions import ENSEMBLE, Cancelled, PriorError, set_units
 from seisnb.survey import make_survey, survey_checksum
+from seisnb.tomography import Progress
 
 Array = NDArray[np.float64]
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
@@ -182,3 +185,39 @@ def _smooth(rng: np.random.Generator, shape: tuple[int, ...], sigma: tuple[int, 
     """A smooth random field of unit variance."""
     field = gaussian_filter(rng.normal(size=shape), sigma, mode="reflect")
     return field / field.std()
+
+
+def make_invert(
+    seconds: float = 0.0, n_members: int = 16, fails: str = ""
+) -> Callable[..., xr.Dataset]:
+    """A stand-in for `invert`: it reports progress, takes its time and obeys cancel."""
+
+    def invert(survey, prior=None, config=None, *, progress=None, cancel=None, checkpoint=None):
+        if fails:
+            raise PriorError(fails)
+        done = 0
+        for done in range(1, n_members + 1):
+            time.sleep(seconds / n_members)
+            if progress is not None:
+                progress(
+                    Progress(
+                        stage="members",
+                        done=done,
+                        total=n_members,
+                        message="",
+                        elapsed=done * seconds / n_members,
+                        remaining=(n_members - done) * seconds / n_members,
+                        chi2=1.0 + 0.5 / done,
+                    )
+                )
+            if cancel is not None and cancel():
+                break
+        if done < 2:
+            raise Cancelled("invert: cancelled before two members were done.")
+        used = survey.isel(pick=np.flatnonzero(survey["used"].values))
+        ensemble = ensemble_of(used, done)
+        if done < n_members:
+            ensemble.attrs["cancelled"] = 1
+        return ensemble
+
+    return invert

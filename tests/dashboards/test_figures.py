@@ -28,7 +28,7 @@ def factor_of(ensemble):
 
 
 def legend_labels(plot):
-    return [item.label.value for item in plot.select_one(Legend).items if item.visible]
+    return [item.label.value for item in plot.select_one({"type": Legend}).items if item.visible]
 
 
 def test_mean_section_paints_the_mean_of_the_rock_in_display_units(ensemble):
@@ -74,7 +74,7 @@ def test_labels_and_units_follow_the_survey_size(request, line, easting, vertica
     plot = figures.section(ensemble, figures.mean_layer(ensemble))
     assert plot.xaxis[0].axis_label == easting
     assert plot.yaxis[0].axis_label == vertical
-    assert plot.select_one(ColorBar).title == bar
+    assert plot.select_one({"type": ColorBar}).title == bar
     assert plot.y_range.start > plot.y_range.end, "depth points downward"
 
 
@@ -183,7 +183,7 @@ def test_repaint_equals_a_new_figure(ensemble):
     for name in ("grey", "contours", "contour_labels"):
         old, new = (named(each, name).data_source.data for each in (plot, fresh))
         assert_array_equal(np.shape(old), np.shape(new))
-    assert plot.select_one(ColorBar).title == fresh.select_one(ColorBar).title
+    assert plot.select_one({"type": ColorBar}).title == fresh.select_one(ColorBar).title
     assert plot.x_range.end == zoom / 2, "the reader's zoom stays"
 
 
@@ -256,7 +256,7 @@ def test_gathers_follow_the_rarer_side(land, marine):
     assert figures.gathers_of(land).kind == "shot"
     assert figures.gathers_of(marine).kind == "receiver"
     top = figures.travel_time_curves(marine).children[0]
-    assert top.select_one(ColorBar).title == "Receiver easting (km)"
+    assert top.select_one({"type": ColorBar}).title == "Receiver easting (km)"
     assert figures.travel_time_curves(marine).children[1].xaxis[0].axis_label == "Shot easting (km)"
 
 

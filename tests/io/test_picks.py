@@ -210,6 +210,13 @@ def test_repeated_picks_that_contradict_are_refused(write: Write, notes: Notes) 
     assert "Dropped 1 picks later than another of the pair: lines 10." in notes(survey)
 
 
+def test_muted_picks_contradict_nobody(write: Write) -> None:
+    text = SGT.replace("2\n#s g t err", "3\n#s g t err valid").replace("1\n1 3", "1 1\n1 3")
+    text = text.rstrip() + " 1\n1 3 0.030 0.001 0\n"
+    survey = read_picks(write("a.sgt", text))
+    np.testing.assert_array_equal(survey["used"], [True, True, False])
+
+
 def test_zero_offset_and_zero_time(write: Write, notes: Notes) -> None:
     text = SGT.replace("2\n#s", "5\n#s") + "2 2 0.0 0.001\n3 3 0.004 0.001\n3 1 0 0.001\n"
     survey = read_picks(write("a.sgt", text))

@@ -161,6 +161,7 @@ def test_bad_flag_and_phase(write: Write) -> None:
     for column, value, message in [
         ("used", "maybe", "line 3: 'used' is 'maybe'; expected 1, 0, true or false"),
         ("phase", "", "line 3: phase is ''; expected a code"),
+        ("phase", '"P,g"', "line 3: phase is 'P,g'; expected a code: one number or word"),
         ("shot", "1.5", "line 3: shot number is '1.5'; expected a whole number"),
     ]:
         text = PLAIN.replace("pick_std_s", f"pick_std_s,{column}").replace(

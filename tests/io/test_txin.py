@@ -62,7 +62,7 @@ def test_phases_must_be_named(write: Write, fortran: Fortran) -> None:
     assert not describe_picks(path).has_depths
 
 
-@pytest.mark.parametrize("phases", ["1", 1, [1], ["1"], (1,), " 1 "])
+@pytest.mark.parametrize("phases", ["1", 1, [1], ["1"], (1,), " 1 ", np.int64(1), np.array([1])])
 def test_phases_in_any_form(write: Write, fortran: Fortran, phases: object) -> None:
     survey = read_picks(write("tx.in", fortran(RECORDS)), phases=phases)
     assert survey.sizes["pick"] == 3

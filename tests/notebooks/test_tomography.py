@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seisnb.cli import execute_notebook, find_notebook
+from seisnb.cli.commands import execute_notebook, find_notebook
 from seisnb.conventions import SeisnbError
 from seisnb.io import open_ensemble
 
@@ -47,7 +47,8 @@ def test_the_synthetic_marine_line(tmp_path):
 
 def test_a_real_line_with_settings(tmp_path, data_folder):
     picks = data_folder / "koenigsee" / "koenigsee.sgt"
-    executed = execute(tmp_path, picks=str(picks), settings={"prior.amplitude": 0.3})
+    settings = {"prior.amplitude": 0.3, "length_easting": 0.012, "length_depth": 0.009}
+    executed = execute(tmp_path, picks=str(picks), pick_std="0.0005", settings=settings)
     ensemble = open_ensemble(tmp_path / "ensemble.nc")
     assert json.loads(ensemble.attrs["prior"])["amplitude"] == pytest.approx(0.3)
     assert ensemble.attrs["length_unit"] == "m"

@@ -176,6 +176,7 @@ def base_figure(
     )
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
+    plot.toolbar.active_scroll = None  # the wheel scrolls the page until a reader asks for zoom
     plot.title = Title(
         text=title, text_font=FONT, text_font_size="15px", text_font_style="bold", text_color=INK
     )

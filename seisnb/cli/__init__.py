@@ -1,0 +1,169 @@
+"""The command line: ``seisnb tomography`` and ``seisnb demo``.
+
+Nothing heavy is imported here, so that ``seisnb --help`` answers at once, and so that no thread
+is running yet when :func:`seisnb.interrupts.held_interrupts` takes over Ctrl-C.
+Exit codes: 0 done, 2 bad input or a result that could not be written, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from seisnb import __version__
+from seisnb.interrupts import EXIT_CANCELLED, held_interrupts
+
+EXIT_BAD_INPUT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line without the program's name; ``sys.argv`` by default.
+
+    Returns
+    -------
+    int
+        0 done, 2 bad input, 130 cancelled.
+    """
+    args = _parser().parse_args(arguments)
+    if args.command == "demo":
+        return _run(args)
+    with held_interrupts() as args.interrupts:
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run the parsed command; every error that seisnb raises on purpose becomes one line."""
+    from seisnb.cli import commands
+    from seisnb.conventions import Cancelled, SeisnbError
+
+    try:
+        return commands.run_demo(args) if args.command == "demo" else commands.run_tomography(args)
+    except Cancelled as error:
+        return _fail(error, EXIT_CANCELLED)
+    except SeisnbError as error:
+        return _fail(error, EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        return _fail("stopped", EXIT_CANCELLED)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class _ListSettings(argparse.Action):
+    """Print every setting and exit, whatever else the command line says."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from seisnb.cli.commands import CONFIGS
+        from seisnb.settings import describe_settings
+
+        print(describe_settings(CONFIGS))
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = _Parser(prog="seisnb", description="Seismic velocity models with an uncertainty.")
+    parser.add_argument("--version", action="version", version=f"seisnb {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", title="commands", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+    _add_tomography(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_tomography(commands: Any) -> None:
+    """``seisnb tomography``."""
+    command = commands.add_parser(
+        "tomography",
+        help="first-arrival picks of one line in, an ensemble of velocity models out",
+        description="Writes DIR/ensemble.nc and DIR/report.html. Run it again to resume a run "
+        "that was stopped. Ctrl-C keeps the members that are done.",
+    )
+    command.add_argument("picks", metavar="PICKS", type=Path, help="file of picks")
+    command.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
+    command.add_argument("--format", choices=("sgt", "txin", "tomo2d", "csv"), help="of PICKS")
+    command.add_argument(
+        "--phases", metavar="1,5", type=_phases, help="phase codes that are first arrivals"
+    )
+    command.add_argument(
+        "--pick-std",
+        metavar="STD",
+        help="standard deviation of the picks where PICKS has none: 0.0003 (s), or 3%%+0.0005 "
+        "(of the time, plus s)",
+    )
+    command.add_argument(
+        "--surface", metavar="FILE", type=Path, help="topography or sea floor: easting, depth"
+    )
+    command.add_argument(
+        "--water-velocity", metavar="KM/S", type=float, help="for lines at sea, such as 1.5"
+    )
+    command.add_argument(
+        "--instrument",
+        choices=("shot", "receiver"),
+        default="shot",
+        help="end of a pick that stands on the sea floor, where PICKS has no depths (shot)",
+    )
+    command.add_argument(
+        "--on-bad",
+        choices=("raise", "drop"),
+        default="raise",
+        help="refuse a file with a bad pick (raise), or drop such picks and say which",
+    )
+    command.add_argument("--members", metavar="N", type=int, help="number of models (64)")
+    command.add_argument("--seed", metavar="N", type=int, help="random seed (0)")
+    command.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="any other setting, such as prior.amplitude=0.3; may be repeated",
+    )
+    command.add_argument("--list-settings", action=_ListSettings, help="list what --set can set")
+
+
+def _add_demo(commands: Any) -> None:
+    """``seisnb demo``."""
+    command = commands.add_parser(
+        "demo",
+        help="run the notebook on a synthetic marine line",
+        description="Executes notebooks/tomography.ipynb on a synthetic marine line and writes "
+        "the executed notebook, ensemble.nc and report.html to DIR.",
+    )
+    command.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
+    command.add_argument("--members", metavar="N", type=int, default=64, help="number of models")
+    command.add_argument("--seed", metavar="N", type=int, default=0, help="random seed")
+    command.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="as for tomography"
+    )
+
+
+def _phases(text: str) -> tuple[int | str, ...]:
+    """``1,5`` or ``P,Pg`` as phase codes."""
+    codes = [code.strip() for code in text.split(",")]
+    if not all(codes):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of phase codes; expected codes and commas, as in 1,5"
+        )
+    return tuple(int(code) if code.lstrip("+-").isdigit() else code for code in codes)
+
+
+def _fail(message: object, code: int) -> int:
+    """One line on standard error."""
+    print("seisnb: " + " ".join(str(message).split()), file=sys.stderr)
+    return code

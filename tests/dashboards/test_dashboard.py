@@ -1,0 +1,360 @@
+"""The dashboard through its controller and its controls, without a browser."""
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+import xarray as xr
+from bokeh.events import Tap
+from fake import land_survey, make_invert, marine_ensemble, marine_survey
+from numpy.testing import assert_allclose, assert_array_equal
+
+from seisnb.dashboards import TomographyDashboard, figures
+from seisnb.dashboards.panels import format_picks, parse_picks
+from seisnb.dashboards.state import Controller
+from seisnb.io import open_ensemble, write_picks
+
+
+@pytest.fixture
+def app():
+    return TomographyDashboard(survey=land_survey(), invert=make_invert())
+
+
+@pytest.fixture
+def finished(app):
+    app.run_button.click()
+    assert app.controller.job.wait(30)
+    assert app.controller.job.status == "done", app.controller.job.error
+    return app
+
+
+@pytest.fixture
+def pick_file(tmp_path):
+    path = tmp_path / "line<b>7.csv"
+    write_picks(marine_survey(), path)
+    return path
+
+
+def image_of(app):
+    return app.section_panel.pane.model.select_one({"name": "image"}).data_source.data["image"][0]
+
+
+def test_an_empty_dashboard_says_what_to_do():
+    app = TomographyDashboard(invert=make_invert())
+    assert app.run_button.disabled
+    assert app.save_button.disabled
+    assert app.cancel_button.disabled
+    assert "Open a file" in app.picks_panel.pane.description
+    app.controller.run()
+    assert "Open a file first" in app.alert.value
+
+
+def test_run_shows_the_result_on_the_section_tab(finished):
+    assert finished.ensemble.sizes["particle"] == 16
+    assert finished.tabs.selected_index == 1
+    assert finished.bar.value == finished.bar.max == 16
+    assert "Done." in finished.status.value
+    assert "within their errors" in finished.status.value
+    expected = figures.mean_layer(finished.ensemble)
+    assert_array_equal(image_of(finished), expected.values)
+
+
+def test_run_hands_over_picks_prior_config_and_no_muted_pick():
+    seen = {}
+
+    def invert(survey, prior, config, **callbacks):
+        seen.update(survey=survey, prior=prior, config=config, callbacks=set(callbacks))
+        return make_invert()(survey, prior, config, **callbacks)
+
+    app = TomographyDashboard(survey=land_survey(), invert=invert)
+    app.prior.controls["amplitude"].value = 0.2
+    app.config.controls["n_members"].value = 8
+    app.config.controls["engine"].value = "svgd"
+    app.controller.mute([4, 5])
+    app.run_button.click()
+    assert app.controller.job.wait(30)
+    assert seen["prior"].amplitude == 0.2
+    assert (seen["config"].n_members, seen["config"].engine) == (8, "svgd")
+    assert seen["callbacks"] == {"progress", "cancel"}
+    assert_array_equal(np.flatnonzero(~seen["survey"]["used"].values), [4, 5])
+    assert app.ensemble.sizes["pick"] == app.survey.sizes["pick"] - 2
+
+
+def test_an_impossible_setting_stops_the_run_and_is_explained(app):
+    app.config.controls["n_members"].value = 1
+    app.run_button.click()
+    assert app.controller.job.status == "idle"
+    assert "n_members is 1" in app.alert.value
+    app.config.controls["n_members"].value = 4
+    assert app.alert.value == ""
+
+
+def test_a_failing_inversion_is_shown_and_the_next_run_works(app):
+    app.controller._invert = make_invert(fails="the <prior> is bad")
+    app.run_button.click()
+    assert app.controller.job.wait(30)
+    assert "the &lt;prior&gt; is bad" in app.alert.value
+    assert app.bar.bar_style == "danger"
+    assert not app.run_button.disabled
+    app.controller._invert = make_invert()
+    app.run_button.click()
+    assert app.controller.job.wait(30)
+    assert app.alert.value == ""
+    assert app.ensemble is not None
+
+
+def test_cancel_keeps_the_members_that_are_done():
+    app = TomographyDashboard(survey=land_survey(), invert=make_invert(20.0, n_members=200))
+    enough = []
+    app.controller.job.observe(
+        lambda change: (
+            app.cancel_button.click()
+            if change["new"] is not None and change["new"].done >= 4
+            else enough.append(1)
+        ),
+        "progress",
+    )
+    app.run_button.click()
+    assert app.controller.job.wait(15)
+    assert app.controller.job.status == "cancelled"
+    assert 4 <= app.ensemble.sizes["particle"] < 200
+    assert app.ensemble.attrs["cancelled"] == 1
+    assert "Cancelled." in app.status.value
+
+
+def test_buttons_follow_the_job(app):
+    states = []
+    app.controller.job.observe(
+        lambda change: states.append(
+            (change["new"], app.run_button.disabled, app.cancel_button.disabled)
+        ),
+        "status",
+    )
+    app.run_button.click()
+    assert app.controller.job.wait(30)
+    assert states == [("running", True, False), ("done", False, True)]
+
+
+def test_members_std_and_grey_change_the_picture(finished):
+    panel = finished.section_panel
+    panel.member.value = 7
+    assert finished.state.quantity == "member"
+    assert_array_equal(image_of(finished), figures.member_layer(finished.ensemble, 6).values)
+    assert panel.pane.description.startswith("Member 7 of 16")
+    panel.quantity.value = "std"
+    panel.grey.value = 200.0
+    assert finished.state.grey_above == pytest.approx(0.2)
+    grey = panel.pane.model.select_one({"name": "grey"}).data_source.data["image"][0]
+    expected = figures.std_layer(finished.ensemble, grey_above=finished.state.grey_above).greyed
+    assert_array_equal(np.isfinite(grey), expected)
+    panel.grey.value = panel.grey.max
+    assert finished.state.grey_above is None
+    assert finished.alert.value == ""
+
+
+def test_a_click_on_the_section_gives_the_profile_there(finished):
+    panel = finished.section_panel
+    plot = panel.pane.model
+    tap = Tap(plot, x=41.3, y=-400.0)
+    panel._on_tap(tap)
+    assert finished.state.profile_easting == pytest.approx(0.0413)
+    assert "41." in panel.profile.model.title.text
+    assert plot.select_one({"name": "profile_mark"}).location == pytest.approx(41.3)
+    assert_allclose(panel.easting.value, 41.3, atol=0.5)
+
+
+def test_a_click_outside_the_line_is_taken_to_its_end(finished):
+    finished.section_panel._on_tap(Tap(finished.section_panel.pane.model, x=9e9, y=0.0))
+    assert finished.state.profile_easting == pytest.approx(float(finished.ensemble.easting[-1]))
+    assert finished.alert.value == ""
+
+
+def test_picks_muted_during_a_run_make_its_result_stale(app):
+    app.controller._invert = make_invert(1.0)
+    app.run_button.click()
+    app.controller.mute([3])
+    assert app.controller.job.wait(30)
+    assert app.ensemble.sizes["pick"] == 531
+    assert "run again" in app.status.value
+
+
+def test_no_other_file_is_opened_during_a_run(app, pick_file):
+    app.controller._invert = make_invert(1.0)
+    app.run_button.click()
+    app.controller.open(str(pick_file))
+    assert "Cancel it to open" in app.alert.value
+    assert app.survey.sizes["pick"] == 531
+    assert app.controller.job.wait(30)
+
+
+def test_selection_on_the_curves_mutes_and_restores(app):
+    panel = app.picks_panel
+    panel.source.selected.indices = [10, 12, 11, 40]
+    assert panel.selected.value == "10-12, 40"
+    panel.mute.click()
+    assert app.state.muted == (10, 11, 12, 40)
+    assert_array_equal(np.flatnonzero(~app.survey["used"].values), [10, 11, 12, 40])
+    shown = panel.pane.model.select_one({"name": "picks"}).view.filter.booleans
+    assert_array_equal(np.flatnonzero(~np.asarray(shown)), [10, 11, 12, 40])
+    assert panel.source.selected.indices == []
+    assert "527 of 531 picks" in app.status.value
+    panel.selected.value = "11"
+    assert panel.source.selected.indices == [11]
+    panel.restore.click()
+    assert app.state.muted == (10, 12, 40)
+    panel.restore_all.click()
+    assert app.state.muted == ()
+    assert app.survey["used"].values.all()
+
+
+def test_muting_does_not_touch_the_callers_survey():
+    survey = land_survey()
+    before = survey.copy(deep=True)
+    Controller(survey, invert=make_invert()).mute([1, 2])
+    xr.testing.assert_identical(survey, before)
+
+
+def test_picks_muted_on_the_fit_are_the_surveys_picks(app):
+    app.controller.mute([0, 1])
+    app.run_button.click()
+    assert app.controller.job.wait(30)
+    app.fit_panel.source.selected.indices = [0, 5]
+    app.fit_panel.mute.click()
+    assert app.state.muted == (0, 1, 2, 7)
+    assert "run again" in app.status.value
+    shown = app.fit_panel.pane.model.select_one({"name": "picks"}).view.filter.booleans
+    assert_array_equal(np.flatnonzero(~np.asarray(shown)), [0, 5])
+    app.run_button.click()
+    assert app.controller.job.wait(30)
+    assert "run again" not in app.status.value
+    assert app.ensemble.sizes["pick"] == app.survey.sizes["pick"] - 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "No picks are selected"), ("9999", "no pick 9999"), ("a-b", "no number or range")],
+)
+def test_muting_nothing_or_nonsense_is_explained(app, text, message):
+    app.picks_panel.selected.value = text
+    app.picks_panel.mute.click()
+    assert message in app.alert.value
+    assert app.state.muted == ()
+
+
+def test_muting_all_picks_is_refused_when_run(app):
+    app.controller.mute(range(app.survey.sizes["pick"]))
+    app.run_button.click()
+    assert "all 531 picks are muted" in app.alert.value
+    assert app.controller.job.status == "idle"
+
+
+def test_open_reads_with_the_forms_options(pick_file):
+    app = TomographyDashboard(invert=make_invert())
+    app.path.value = str(pick_file)
+    app.reading.controls["pick_std"].value = "0.05"
+    app.open_button.click()
+    assert app.alert.value == ""
+    assert_allclose(app.survey["pick_std"].values, 0.05)
+    assert app.picks_panel.source is not None
+    assert "<b>" not in app._title.value
+    assert not app.run_button.disabled
+
+
+def test_opening_another_line_forgets_the_old_result(finished, pick_file):
+    finished.path.value = str(pick_file)
+    finished.open_button.click()
+    assert finished.ensemble is None
+    assert finished.save_button.disabled
+    assert finished.section_panel.pane.model.select_one({"name": "image"}) is None
+    assert finished.fit_panel.source is None
+    assert finished.picks_panel.source.data["x"].size == finished.survey.sizes["pick"]
+    finished.run_button.click()
+    assert finished.controller.job.wait(30)
+    assert finished.section_panel.pane.model.xaxis[0].axis_label == "Easting (km)"
+
+
+def test_a_bad_file_is_explained_and_the_old_picks_stay(app, tmp_path):
+    path = tmp_path / "empty.sgt"
+    path.write_text("")
+    app.path.value = str(path)
+    app.open_button.click()
+    assert "empty.sgt" in app.alert.value
+    assert app.survey.sizes["pick"] == 531
+
+
+def test_an_upload_is_read_and_its_folders_are_ignored(app, pick_file):
+    content = memoryview(pick_file.read_bytes())
+    app._on_upload({"new": ({"name": "../../etc/up.csv", "content": content},)})
+    assert app.alert.value == ""
+    assert app.survey.attrs["source"] == "up.csv"
+    assert app.survey.attrs["length_unit"] == "km"
+
+
+def test_save_writes_ensemble_and_report(finished, tmp_path):
+    finished.folder.value = str(tmp_path / "out")
+    finished.save_button.click()
+    assert finished.alert.value == ""
+    assert (tmp_path / "out" / "report.html").stat().st_size > 1e6
+    again = open_ensemble(tmp_path / "out" / "ensemble.nc")
+    assert_array_equal(again["velocity"].values, finished.ensemble["velocity"].values)
+
+
+def test_saving_where_nothing_can_be_written_is_explained(finished, tmp_path):
+    (tmp_path / "file").write_text("")
+    finished.folder.value = str(tmp_path / "file" / "out")
+    finished.save_button.click()
+    assert "file" in finished.alert.value
+
+
+def test_an_ensemble_alone_brings_its_picks():
+    ensemble = marine_ensemble()
+    app = TomographyDashboard(ensemble=ensemble, invert=make_invert())
+    assert app.tabs.selected_index == 1
+    assert app.survey.sizes["pick"] == ensemble.sizes["pick"]
+    assert_array_equal(image_of(app), figures.mean_layer(ensemble).values)
+    assert not app.run_button.disabled
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1500", 1.5), ("inf", np.inf), ("auto", None), ("", None)]
+)
+def test_reduction_velocity_is_in_display_units(app, text, expected):
+    app.picks_panel.reduction.value = "700"
+    app.picks_panel.reduction.value = text
+    assert app.state.reduction_velocity == expected
+    assert app.alert.value == ""
+
+
+@pytest.mark.parametrize("text", ["fast", "-2", "0"])
+def test_a_bad_reduction_velocity_is_explained(app, text):
+    app.picks_panel.reduction.value = text
+    assert "eduction" in app.alert.value
+
+
+def test_the_next_good_action_clears_the_error(app):
+    app.controller.mute([10**6])
+    assert app.alert.value
+    app.controller.mute([1])
+    assert app.alert.value == ""
+
+
+def test_unknown_settings_are_refused_whole(app):
+    app.controller.change(member=2, membr=3)
+    assert "membr" in app.alert.value
+    assert app.state.member == 0
+
+
+def test_every_control_has_a_name(app):
+    def walk(widget):
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from walk(child)
+
+    named = (widgets.Text, widgets.Dropdown, widgets.FloatText, widgets.IntText, widgets.Button)
+    controls = [each for each in walk(app) if isinstance(each, named)]
+    assert len(controls) > 30
+    assert all(each.description.strip() for each in controls)
+
+
+@pytest.mark.parametrize("text", ["", "4", "1, 3-5, 9", "0-2"])
+def test_pick_lists_there_and_back(text):
+    assert format_picks(parse_picks(text)) == text
