@@ -98,7 +98,7 @@ def test_line(seed: int, *, step: float = 0.1) -> tuple[xr.Dataset, Array, Gauss
     )
     config = TEST_LINE_PRIOR
     grid = section_grid(line, depth_max=20.0, cell=0.2)
-    assert config.length_easting and config.length_depth
+    assert config.amplitude and config.length_easting and config.length_depth
     prior = gaussian_process_prior(
         grid,
         linear_profile(2.0, 0.3, 20.0),
@@ -110,3 +110,77 @@ def test_line(seed: int, *, step: float = 0.1) -> tuple[xr.Dataset, Array, Gauss
     generator = torch.Generator().manual_seed(seed)
     truth = prior.velocity(prior.draw(1, generator)[0])
     return add_picks(line, truth, grid, step=step, generator=generator), truth, prior
+
+
+def marine_line(seed: int = 0, *, n_instruments: int = 13) -> tuple[xr.Dataset, xr.Dataset]:
+    """An 80 km line over a subduction zone: ocean-bottom seismometers, airgun shots, a slab.
+
+    The sea floor rises from a trench; under it lie sediments, a crust whose velocity grows with
+    depth, and an oceanic plate that dips landward below a sharp rise in velocity. A Gaussian
+    process of 4 % on log velocity is laid over everything.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the process and of the noise.
+    n_instruments : int
+        Ocean-bottom seismometers; shots are 0.8 km apart.
+
+    Returns
+    -------
+    survey : xr.Dataset
+        Picks at 3 to 50 km offset with sigmas growing from 0.03 to 0.07 s.
+    truth : xr.Dataset
+        ``velocity`` (depth, easting) [km/s], ``rock`` and ``plate_boundary`` (easting) [km].
+    """
+    width, depth_max = 80.0, 20.0
+    along = np.linspace(0.0, width, 81)
+    floor = 4.6 - 3.4 / (1 + np.exp(-(along - 42.0) / 14.0)) + 0.25 * np.sin(along / 6.0)
+    shots, instruments = np.arange(0.4, width, 0.8), np.linspace(4.0, width - 4.0, n_instruments)
+    shot, instrument = (a.ravel() for a in np.meshgrid(shots, instruments))
+    distance = np.abs(shot - instrument)
+    near = (distance >= 3.0) & (distance <= 50.0)
+    shot, instrument, distance = shot[near], instrument[near], distance[near]
+    line = make_survey(
+        travel_time=1.0 + distance / 4.0,
+        pick_std=0.03 + 0.04 * distance / 50.0,
+        shot_easting=shot,
+        shot_depth=0.01,
+        receiver_easting=instrument,
+        receiver_depth=np.interp(instrument, along, floor),
+        surface_easting=along,
+        surface_depth=floor,
+        water_velocity=1.5,
+        title=f"synthetic marine line, seed {seed}",
+    )
+    grid = section_grid(line, depth_max=depth_max, cell=0.2)
+    boundary = 5.5 + grid.easting * np.tan(np.radians(8.0))
+    depth = grid.surface[:, None] + grid.below_surface[None, :]
+    below = grid.below_surface[None, :]
+    crust = 1.8 + 4.4 * (1 - np.exp(-below / 4.0)) + 0.02 * below
+    into_plate = depth - boundary[:, None]
+    plate = 6.6 + 1.4 / (1 + np.exp(-(into_plate - 7.0) / 0.8))
+    mixed = crust + np.maximum(plate - crust, 0.0) / (1 + np.exp(-into_plate / 0.25))
+    process = gaussian_process_prior(
+        grid,
+        MeanProfile(depth=np.array([0.0]), velocity=np.array([1.0])),
+        field_kind="log_velocity",
+        amplitude=0.04,
+        length_easting=12.0,
+        length_depth=3.0,
+    )
+    generator = torch.Generator().manual_seed(seed)
+    velocity = mixed * process.velocity(process.draw(1, generator)[0])
+    survey = add_picks(line, velocity, grid, step=0.1, generator=generator)
+    levels = np.arange(0.0, depth_max + 5.0 + 1e-9, 0.2)
+    truth = xr.Dataset(
+        {
+            "velocity": (("depth", "easting"), to_depth_grid(velocity, grid, levels)),
+            "rock": (("depth", "easting"), levels[:, None] >= grid.surface[None, :]),
+            "plate_boundary": ("easting", boundary),
+        },
+        coords={"depth": levels, "easting": grid.easting},
+    )
+    truth["velocity"].attrs.update(units="km/s", long_name="true P velocity")
+    truth["plate_boundary"].attrs.update(units="km", long_name="depth of the plate boundary")
+    return survey, truth

@@ -20,6 +20,9 @@ from seisnb.conventions import ENSEMBLE, check_dataset
 from seisnb.dashboards import figures
 from seisnb.dashboards.figures.style import display_of, is_marine, number, settings_of, surface_name
 from seisnb.io.atomic import replaced
+from seisnb.prior import PriorConfig
+from seisnb.settings import list_settings
+from seisnb.tomography import TomographyConfig
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -40,18 +43,18 @@ figcaption { color: #333; font-size: .95rem; max-width: 820px; margin-top: .3rem
 figcaption b { color: #1a1a1a; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .3rem 1.2rem .3rem 0;
-  border-bottom: 1px solid #ddd; overflow-wrap: anywhere; }
+  border-bottom: 1px solid #ddd; }
 th { font-weight: 600; }
+td { overflow-wrap: anywhere; }
 caption { text-align: left; font-weight: 600; padding: .8rem 0 .3rem; }
 footer { color: #555; font-size: .9rem; border-top: 1px solid #bbb; margin-top: 3rem;
   padding-top: 1rem; padding-bottom: 2rem; overflow-wrap: anywhere; }
 @media print {
-  @page { size: A4; margin: 14mm; }
-  body { font-size: 10.5pt; }
+  @page { size: 275mm 389mm; margin: 14mm; } /* A4's shape, as wide as a figure */
   main, header, footer { max-width: none; padding: 0; }
   figure, table, .verdict { break-inside: avoid; }
   h2 { break-after: avoid; }
-  .plot { zoom: .74; overflow: visible; }
+  .plot { overflow: visible; }
 }
 """
 
@@ -132,8 +135,8 @@ def report_html(ensemble: xr.Dataset) -> str:
 {_table(key_numbers(ensemble), head=("Quantity", "Value"))}
 {sections}
 <h2>Settings</h2>
-{_table(_shown(settings_of(ensemble, "config")), caption="Inversion")}
-{_table(_shown(settings_of(ensemble, "prior")), caption="Prior")}
+{_table(shown_settings(ensemble, "config", TomographyConfig), caption="Inversion")}
+{_table(shown_settings(ensemble, "prior", PriorConfig), caption="Prior")}
 {f"<h2>Notes from reading the picks</h2><ul>{notes}</ul>" if notes else ""}
 </main>
 <footer>
@@ -218,8 +221,9 @@ def report_plates(ensemble: xr.Dataset) -> list[Plate]:
         ),
         Plate(
             "What can be read",
-            figures.section(ensemble, figures.mean_layer(ensemble, grey_above=limit)),
-            "The mean again, with the same cells greyed.",
+            figures.section(ensemble, figures.mean_layer(ensemble, grey_ratio=0.5)),
+            "The mean again; grey where the picks took away less than half of the prior's standard "
+            "deviation, and below the deepest ray. What is left in colour is the result.",
             "Section of the mean P velocity with uncertain cells greyed.",
         ),
         Plate(
@@ -270,12 +274,29 @@ def _spread(values: np.ndarray) -> str:
     return f"{values.mean():.2f} (members {values.min():.2f} to {values.max():.2f})"
 
 
-def _shown(settings: Mapping[str, object]) -> dict[str, str]:
-    """Settings as text; what was left open is said in words."""
-    return {
-        name.replace("_", " "): "automatic" if value is None else str(value)
-        for name, value in settings.items()
+def shown_settings(ensemble: xr.Dataset, attribute: str, config: type) -> dict[str, str]:
+    """The settings kept in an attribute as text with units; what was left open is said in words."""
+    units = {
+        each.name: "" if " or " in each.unit else each.unit
+        for each in list_settings({attribute: config})
     }
+    return {
+        name.replace("_", " "): _shown(value, units.get(name, ""))
+        for name, value in settings_of(ensemble, attribute).items()
+    }
+
+
+def _shown(value: object, unit: str) -> str:
+    """One setting as text; a table of points as its ends."""
+    if value is None:
+        return "automatic"
+    if isinstance(value, list) and len(value) > 3:
+        return f"{len(value)} values, {_shown(value[0], '')} to {_shown(value[-1], unit)}"
+    if isinstance(value, list):
+        text = f"({', '.join(_shown(each, '') for each in value)})"
+    else:
+        text = number(value, 4) if isinstance(value, float) else str(value)
+    return f"{text} {unit}" if unit not in ("", "1") else text
 
 
 def _notes(ensemble: xr.Dataset) -> str:

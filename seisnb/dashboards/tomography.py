@@ -233,9 +233,8 @@ class TomographyDashboard(widgets.VBox):
 
 def progress_text(progress: Any) -> str:
     """One line: stage, count, misfit, time left."""
-    parts = [f"{progress.stage} {progress.done} of {progress.total}"]
-    if progress.message:
-        parts.append(progress.message)
+    count = f"{progress.stage} {progress.done} of {progress.total}"
+    parts = [f"{progress.stage}: {progress.message}" if progress.message else count]
     if progress.chi2 is not None:
         parts.append(f"chi²/n {progress.chi2:.2f}")
     if progress.remaining is not None:

@@ -15,10 +15,14 @@ from seisnb.prior import PriorConfig
 from seisnb.survey import used_picks
 from seisnb.tomography.checkpoint import open_checkpoint
 from seisnb.tomography.config import Handles, Progress, TomographyConfig
-from seisnb.tomography.members import find_peak, fit_members
+from seisnb.tomography.members import find_peak, fit_members, worker_count
 from seisnb.tomography.lengths import choose_lengths
 from seisnb.tomography.problem import choose_referee_cell, make_frame, make_problem
 from seisnb.tomography.result import ensemble_dataset, output_depth
+from seisnb.traveltime.referee import open_referee
+
+#: Referee processes; each takes about 150 MB and checks members faster than they are fitted.
+MOST_REFEREES = 4
 
 
 def invert(
@@ -86,28 +90,36 @@ def invert(
         problem = best.problem if best else make_problem(picks, prior, config, frame)
         members_on_disk = open_checkpoint(Path(checkpoint) if checkpoint else None, problem)
         tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
+    n_referees = min(worker_count(problem.config.n_workers), MOST_REFEREES)
+    with open_referee(problem.prior.grid, problem.geometry, n_referees) as referee:
         tell("fitting the most probable model", "map", 0)
-        peak = (
-            find_peak(problem, handles, started, best.fit, best.sigma_scale)
-            if best
-            else find_peak(problem, handles, started)
+        with single_threaded():
+            peak = (
+                find_peak(problem, handles, started, best.fit, best.sigma_scale)
+                if best
+                else find_peak(problem, handles, started)
+            )
+        tell(
+            "most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted)
         )
-        tell("most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted))
         cell, error = choose_referee_cell(
-            problem, problem.prior.velocity(peak.fit.position.numpy())
+            problem, problem.prior.velocity(peak.fit.position.numpy()), referee
         )
-    depth = output_depth(problem.prior.grid)
-    members = fit_members(problem, peak, members_on_disk, depth, cell, handles, started)
-    if len(members) < 2:
-        raise Cancelled(
-            f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."
+        depth = output_depth(problem.prior.grid)
+        members = fit_members(
+            problem, peak, members_on_disk, depth, referee, cell, handles, started
         )
-    return ensemble_dataset(
-        problem,
-        list(members.values()),
-        depth,
-        referee_cell=cell,
-        referee_error=error,
-        elapsed=time.monotonic() - started,
-        is_cancelled=len(members) < problem.config.n_members,
-    )
+        if len(members) < 2:
+            raise Cancelled(
+                f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."
+            )
+        return ensemble_dataset(
+            problem,
+            list(members.values()),
+            depth,
+            referee=referee,
+            referee_cell=cell,
+            referee_error=error,
+            elapsed=time.monotonic() - started,
+            is_cancelled=len(members) < problem.config.n_members,
+        )

@@ -25,7 +25,7 @@ from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.config import Handles, Progress
 from seisnb.tomography.problem import PickTarget, Problem, RayMemory
 from seisnb.traveltime import kernels
-from seisnb.traveltime.grid import referee_times
+from seisnb.traveltime.referee import Referee
 
 Array = NDArray[np.float64]
 
@@ -113,6 +113,7 @@ def fit_members(
     peak: Peak,
     checkpoint: Checkpoint,
     depth: Array,
+    referee: Referee,
     referee_cell: float,
     handles: Handles,
     started: float,
@@ -142,7 +143,7 @@ def fit_members(
 
     report(None)
     todo = [index for index in range(config.n_members) if index not in members]
-    work = member_task(problem, peak, depth, referee_cell, handles.is_cancelled)
+    work = member_task(problem, peak, depth, referee, referee_cell, handles.is_cancelled)
     for index, member in _fitted(work, todo, problem, handles):
         checkpoint.save(index, member)
         members[index] = member
@@ -170,6 +171,7 @@ def member_task(
     problem: Problem,
     peak: Peak,
     depth: Array,
+    referee: Referee,
     referee_cell: float,
     is_cancelled: Callable[[], bool],
 ) -> Callable[[int], Member | None]:
@@ -204,7 +206,7 @@ def member_task(
             converged = info.is_converged
             [(position, here)] = engine.particles(state)
         return finish_member(
-            problem, position.numpy(), here.memory, depth, referee_cell,
+            problem, position.numpy(), here.memory, depth, referee, referee_cell,
             sigma_scale=scale, n_steps=n_steps, is_converged=converged,
         )  # fmt: skip
 
@@ -216,6 +218,7 @@ def finish_member(
     unknowns: Array,
     memory: RayMemory,
     depth: Array,
+    referee: Referee,
     referee_cell: float,
     *,
     sigma_scale: float,
@@ -223,7 +226,7 @@ def finish_member(
     is_converged: bool,
 ) -> Member:
     """A fitted model with all that the result holds of it."""
-    grid, geometry = problem.prior.grid, problem.geometry
+    grid = problem.prior.grid
     velocity = problem.prior.velocity(unknowns)
     rays = memory.rays
     coverage = np.zeros((depth.size, grid.n_easting))
@@ -235,7 +238,7 @@ def finish_member(
     return Member(
         unknowns=unknowns,
         predicted=memory.times,
-        referee=referee_times(velocity, grid, geometry, referee_cell),
+        referee=referee.times(velocity, referee_cell),
         coverage=coverage,
         deepest=np.where(visited.any(axis=0), depth[row], np.nan),
         network=np.zeros(0),

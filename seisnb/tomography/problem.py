@@ -26,8 +26,9 @@ from seisnb.section import round_125, section_grid
 from seisnb.survey import offset
 from seisnb.tomography.config import TomographyConfig
 from seisnb.traveltime.base import PickGeometry, Rays, pick_geometry
-from seisnb.traveltime.grid import GridWavefronts, referee_times
+from seisnb.traveltime.grid import GridWavefronts
 from seisnb.traveltime.rays import RayForward, straight_rays
+from seisnb.traveltime.referee import Referee
 
 Array = NDArray[np.float64]
 
@@ -197,7 +198,9 @@ def make_problem(
     )
 
 
-def choose_referee_cell(problem: Problem, velocity: Array) -> tuple[float, float]:
+def choose_referee_cell(
+    problem: Problem, velocity: Array, referee: Referee
+) -> tuple[float, float]:
     """The coarsest referee that halving changes by less than a tenth of the pick sigma.
 
     Returns
@@ -206,11 +209,11 @@ def choose_referee_cell(problem: Problem, velocity: Array) -> tuple[float, float
         Spacing [km], and the rms change on halving it [s].
     """
     std = problem.target.std.numpy()
-    grid, geometry = problem.prior.grid, problem.geometry
+    grid = problem.prior.grid
     cell = problem.config.referee_cell or 2 * grid.cell_depth
-    coarse = referee_times(velocity, grid, geometry, cell)
+    coarse = referee.times(velocity, cell)
     while True:
-        fine = referee_times(velocity, grid, geometry, cell / 2)
+        fine = referee.times(velocity, cell / 2)
         error = float(np.sqrt(np.mean((fine - coarse) ** 2)))
         share = float(np.sqrt(np.mean(((fine - coarse) / std) ** 2)))
         n_cells = (grid.extent[1] - grid.extent[0]) * (grid.extent[3] - grid.extent[2]) / cell**2

@@ -16,7 +16,7 @@ from seisnb.section import SectionGrid, to_depth_grid
 from seisnb.survey import survey_checksum
 from seisnb.tomography.checkpoint import Member
 from seisnb.tomography.problem import Problem
-from seisnb.traveltime.grid import referee_times
+from seisnb.traveltime.referee import Referee
 
 Array = NDArray[np.float64]
 
@@ -37,6 +37,7 @@ def ensemble_dataset(
     members: list[Member],
     depth: Array,
     *,
+    referee: Referee,
     referee_cell: float,
     referee_error: float,
     elapsed: float,
@@ -52,6 +53,8 @@ def ensemble_dataset(
         Finished members.
     depth : Array, (depth,)
         Depths of the result [km].
+    referee : Referee
+        The independent solver.
     referee_cell, referee_error : float
         The referee's spacing [km] and what halving it changes [s, rms].
     elapsed : float
@@ -68,8 +71,8 @@ def ensemble_dataset(
         velocity[i] = to_depth_grid(model, grid, depth)
     time, std = survey["travel_time"].values, survey["pick_std"].values
     predicted = np.stack([member.predicted for member in members])
-    referee = np.stack([member.referee for member in members])
-    mean_referee = referee_times(hung_mean, grid, problem.geometry, referee_cell)
+    refereed = np.stack([member.referee for member in members])
+    mean_referee = referee.times(hung_mean, referee_cell)
     scale = np.array([float(member.sigma_scale.item()) for member in members])
     sigma = std * scale[:, None]
     section = ("depth", "easting")
@@ -94,7 +97,7 @@ def ensemble_dataset(
             "predicted_time": (("particle", "pick"), predicted),
             "residual": ("pick", time - predicted.mean(axis=0)),
             "chi2_ray": ("particle", mean_square(time - predicted, sigma)),
-            "chi2_referee": ("particle", mean_square(time - referee, sigma)),
+            "chi2_referee": ("particle", mean_square(time - refereed, sigma)),
             "rms_referee_mean": ((), np.sqrt(np.mean((time - mean_referee) ** 2))),
             "sigma_scale": ("particle", scale),
             "is_converged": (
@@ -128,7 +131,7 @@ def ensemble_dataset(
             "survey_checksum": survey_checksum(survey),
             "referee_cell_km": referee_cell,
             "referee_error_seconds": referee_error,
-            "ray_error_seconds": float(np.sqrt(np.mean((predicted - referee) ** 2))),
+            "ray_error_seconds": float(np.sqrt(np.mean((predicted - refereed) ** 2))),
             "elapsed_seconds": elapsed,
             "cancelled": int(is_cancelled),
         }

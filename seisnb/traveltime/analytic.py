@@ -106,4 +106,11 @@ def travel_time_profile(
     in_water = np.sqrt(np.maximum(1 / water_velocity**2 - p**2, 0.0))
     # the water must be slower than the rock's surface for every p to exist in it
     times = p[None, :] * offset[:, None] + tau[None, :] + thickness[:, None] * in_water[None, :]
+    # nearer than the critical distance the least p x + tau(p) at the end p = 1 / v_surface is no
+    # arrival (nothing is stationary there): the direct wave through the water takes its place
+    near = thickness > 0
+    near &= offset * in_water[0] < thickness * p[0]
+    falls_to_end = np.logical_and.accumulate(np.diff(times[near], axis=1) >= 0, axis=1)
+    times[near, 0] = np.hypot(offset, thickness)[near] / water_velocity
+    times[near, 1:] = np.where(falls_to_end, np.inf, times[near, 1:])
     return np.asarray(times.min(axis=1))

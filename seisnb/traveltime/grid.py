@@ -1,13 +1,15 @@
 """Grid solutions of the eikonal equation: ray candidates, and the independent referee.
 
-The solver is ``eikonalfm`` (factored fast marching, second order), one solve per anchor on a level
-grid whose nodes are laid so that the anchor is one of them. Above the rock's surface the velocity
+One solve per anchor (factored fast marching, second order) on a level grid whose nodes are laid so
+that the anchor is one of them: by :mod:`seisnb.traveltime.marching` for ray candidates, by the
+``eikonalfm`` library for the referee. Above the rock's surface the velocity
 decays upward, so that no first arrival runs through the air; water is handled outside the solver:
 the time from a shot at sea is the least sum of water time and rock time over the entry points.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import eikonalfm
@@ -19,6 +21,7 @@ from seisnb.conventions import InputError
 from seisnb.section import SectionGrid
 from seisnb.traveltime import kernels
 from seisnb.traveltime.base import PickGeometry, Rays
+from seisnb.traveltime.marching import march
 
 Array = NDArray[np.float64]
 
@@ -59,7 +62,18 @@ class TimeField:
         return np.asarray(spline.ev(points[:, 0], points[:, 1]) * distance)
 
 
-def solve(velocity: Array, grid: SectionGrid, anchor: Array, step: float) -> TimeField:
+#: Solves for time over distance: (velocity, source_i, source_j, step) -> factor.
+Solver = Callable[[Array, int, int, float], Array]
+
+
+def library_march(velocity: Array, source_i: int, source_j: int, step: float) -> Array:
+    """The referee's solver. Not for threads: it replaces the process's interrupt handler."""
+    return eikonalfm.factored_fast_marching(velocity, (source_i, source_j), (step, step), 2)
+
+
+def solve(
+    velocity: Array, grid: SectionGrid, anchor: Array, step: float, solver: Solver = march
+) -> TimeField:
     """Travel times from one anchor through a velocity model.
 
     Parameters
@@ -72,6 +86,8 @@ def solve(velocity: Array, grid: SectionGrid, anchor: Array, step: float) -> Tim
         Easting and depth of the source [km].
     step : float
         Spacing of the solver's grid [km].
+    solver : callable
+        :func:`seisnb.traveltime.marching.march` or :func:`library_march`.
 
     Raises
     ------
@@ -93,7 +109,7 @@ def solve(velocity: Array, grid: SectionGrid, anchor: Array, step: float) -> Tim
             "grid solver: the velocity model holds values that are zero, negative or NaN. "
             "Velocities must be positive everywhere."
         )
-    factor = eikonalfm.factored_fast_marching(sampled, (before_x, before_z), (step, step), 2)
+    factor = solver(sampled, before_x, before_z, step)
     x = (np.arange(n_x) - before_x) * step
     z = (np.arange(n_z) - before_z) * step
     times = factor * np.hypot(x[:, None], z[None, :])
@@ -142,7 +158,7 @@ def trace_field(
     if wet.any():
         entry[wet] = kernels.entry_points(
             field.times, *field.origin, field.step, grid.surface, grid.x0, grid.cell_easting,
-            entry[wet], geometry.water_slowness,
+            entry[wet], field.anchor[0], geometry.water_slowness,
         )  # fmt: skip
     nodes = np.empty((picks.size, *rays.nodes.shape[1:]))
     count = np.empty(picks.size, np.int64)
@@ -171,11 +187,12 @@ def referee_times(velocity: Array, grid: SectionGrid, geometry: PickGeometry, st
         picks = np.flatnonzero(geometry.anchor == k)
         if not picks.size:
             continue
-        field = solve(velocity, grid, anchor, step)
+        field = solve(velocity, grid, anchor, step, library_march)
         wet = geometry.in_water[picks]
         out[picks[~wet]] = field.at(geometry.start[picks[~wet]])
         if wet.any():
             fine = np.linspace(grid.x0, grid.easting[-1], 8 * grid.n_easting)
+            fine = np.union1d(fine, anchor[:1])
             floor = np.stack([fine, np.interp(fine, grid.easting, grid.surface)], axis=1)
             rock = field.at(floor)
             start = geometry.start[picks[wet]]

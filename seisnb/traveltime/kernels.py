@@ -94,28 +94,34 @@ def _field_at(times, origin_x, origin_z, step, x, z):  # type: ignore[no-untyped
 
 
 @njit(**_JIT)
-def entry_points(times, origin_x, origin_z, step, surface, x0, dx, start, water_slowness):  # type: ignore[no-untyped-def]
+def entry_points(
+    times, origin_x, origin_z, step, surface, x0, dx, start, anchor_x, water_slowness
+):  # type: ignore[no-untyped-def]
     """Where rays enter the rock: the sea-floor point of least water plus rock time, per start.
 
-    Only the columns of the section grid are tried; bending moves the entry to the exact minimum.
+    The columns of the section grid are tried, and the anchor's easting: the direct wave through the
+    water. Bending moves the entry to the exact minimum.
     """
     n_x = surface.size
-    floor_time = np.empty(n_x)
-    for i in range(n_x):
-        floor_time[i] = _field_at(times, origin_x, origin_z, step, x0 + i * dx, surface[i])[0]
+    floor_x = np.empty(n_x + 1)
+    floor_z = np.empty(n_x + 1)
+    floor_time = np.empty(n_x + 1)
+    for i in range(n_x + 1):
+        floor_x[i] = x0 + i * dx if i < n_x else anchor_x
+        floor_z[i] = surface[i] if i < n_x else _surface_at(surface, x0, dx, anchor_x)
+        floor_time[i] = _field_at(times, origin_x, origin_z, step, floor_x[i], floor_z[i])[0]
     out = np.empty((start.shape[0], 2))
     for p in range(start.shape[0]):
         best = np.inf
-        for i in range(n_x):
-            x = x0 + i * dx
+        for i in range(n_x + 1):
             t = (
-                water_slowness * math.hypot(x - start[p, 0], surface[i] - start[p, 1])
+                water_slowness * math.hypot(floor_x[i] - start[p, 0], floor_z[i] - start[p, 1])
                 + floor_time[i]
             )
             if t < best:
                 best = t
-                out[p, 0] = x
-                out[p, 1] = surface[i]
+                out[p, 0] = floor_x[i]
+                out[p, 1] = floor_z[i]
     return out
 
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from seisnb.conventions import Cancelled, InputError
-from seisnb.traveltime.wavefront import WavefrontNetwork, bilinear, scale_jets
+from seisnb.traveltime.wavefront import WavefrontNetwork, bilinear, fit_heads, scale_jets
 from seisnb.traveltime.wavefront_trunk import GridFrame, Trunk, fit_background, initial_weights
 
 Array = NDArray[np.float64]
@@ -116,11 +116,12 @@ def train_wavefront(
     trunk = (
         _new_trunk(models, frame, config, generator, dtype) if network is None else network.trunk
     )
-    n_basis = trunk.weights[-1].shape[0]
-    heads = 1e-3 * torch.randn(len(models), n_basis, generator=generator, dtype=dtype)
-    heads = heads.to(models.device)
-    if network is not None:
-        heads += network.prior_head.to(heads)
+    if network is None:
+        heads = 1e-3 * torch.randn(len(models), config.n_basis, generator=generator, dtype=dtype)
+        heads = heads.to(models.device)
+    else:
+        where = network.collocate(*fitting_points(network, 10 * network.n_basis, generator))
+        heads = fit_heads(where, models, network.prior_head).heads.to(models)
     weights = [w.detach().clone().requires_grad_() for w in trunk.weights]
     trunk = Trunk(
         background=trunk.background, center=trunk.center, length=trunk.length, weights=weights

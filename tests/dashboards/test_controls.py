@@ -75,9 +75,9 @@ def test_mistakes_name_the_field_and_what_is_expected(name, value, message):
 
 
 def test_the_configurations_own_check_is_told():
-    form = Form(PriorConfig, group="prior")
-    form.controls["amplitude"].value = -1.0
-    with pytest.raises(InputError, match="amplitude is -1"):
+    form = Form(TomographyConfig, group="tomography")
+    form.controls["n_members"].value = 1
+    with pytest.raises(InputError, match="n_members is 1"):
         form.read()
 
 

@@ -11,7 +11,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from seisnb.dashboards import TomographyDashboard, figures
 from seisnb.dashboards.panels import format_picks, parse_picks
 from seisnb.dashboards.state import Controller
+from seisnb.dashboards.tomography import progress_text
 from seisnb.io import open_ensemble, write_picks
+from seisnb.tomography import Progress
 
 
 @pytest.fixture
@@ -66,13 +68,13 @@ def test_run_hands_over_picks_prior_config_and_no_muted_pick():
         return make_invert()(survey, prior, config, **callbacks)
 
     app = TomographyDashboard(survey=land_survey(), invert=invert)
-    app.prior.controls["amplitude"].value = 0.2
+    app.prior.controls["length_depth"].value = "0.004"
     app.config.controls["n_members"].value = 8
     app.config.controls["engine"].value = "svgd"
     app.controller.mute([4, 5])
     app.run_button.click()
     assert app.controller.job.wait(30)
-    assert seen["prior"].amplitude == 0.2
+    assert seen["prior"].length_depth == 0.004
     assert (seen["config"].n_members, seen["config"].engine) == (8, "svgd")
     assert seen["callbacks"] == {"progress", "cancel"}
     assert_array_equal(np.flatnonzero(~seen["survey"]["used"].values), [4, 5])
@@ -353,6 +355,20 @@ def test_every_control_has_a_name(app):
     controls = [each for each in walk(app) if isinstance(each, named)]
     assert len(controls) > 30
     assert all(each.description.strip() for each in controls)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("", "members 3 of 64, chi²/n 0.98, about 1 min 5 s left"),
+        ("3 of 64 members", "members: 3 of 64 members, chi²/n 0.98, about 1 min 5 s left"),
+    ],
+)
+def test_progress_is_one_line_without_repetition(message, expected):
+    progress = Progress(
+        stage="members", done=3, total=64, message=message, elapsed=9.0, remaining=65.2, chi2=0.981
+    )
+    assert progress_text(progress) == expected
 
 
 @pytest.mark.parametrize("text", ["", "4", "1, 3-5, 9", "0-2"])

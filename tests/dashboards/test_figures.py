@@ -107,6 +107,14 @@ def test_cells_above_the_chosen_std_are_grey_and_no_others(ensemble):
     assert_allclose(mapper.high, min(mapper.high, limit * factor_of(ensemble)))
 
 
+def test_mean_is_grey_where_the_prior_still_speaks(ensemble):
+    layer = figures.mean_layer(ensemble, grey_ratio=0.5)
+    ratio = (ensemble["velocity_std"] / ensemble["prior_std"]).values
+    deep = ensemble["depth"].values[:, None] > ensemble["deepest_ray"].values
+    assert_array_equal(layer.greyed, ((ratio > 0.5) | deep) & np.isfinite(layer.values))
+    assert layer.note == "grey: above 50 % of the prior std"
+
+
 def test_ratio_is_posterior_over_prior_between_zero_and_one(ensemble):
     plot = figures.section(ensemble, figures.ratio_layer(ensemble))
     rock = ensemble["rock"].values

@@ -12,6 +12,7 @@ from fake import marine_ensemble
 from seisnb.conventions import InputError, OutputError
 from seisnb.dashboards import report
 from seisnb.dashboards.report import key_numbers, write_report
+from seisnb.prior import PriorConfig
 
 HOSTILE = "<script>alert(1)</script></script><img src=https://evil.example/x onerror=alert(2)>"
 
@@ -99,6 +100,14 @@ def test_settings_notes_version_and_checksum_are_told(land):
         assert part in text
     assert "9 rows with zero offset were dropped." in text
     assert land.attrs["survey_checksum"] in text
+
+
+def test_settings_have_units_and_long_tables_are_summed_up(land):
+    profile = [[0.0, 0.5], [0.001, 0.6666666], [0.01, 2.0], [0.02, 3.25]]
+    prior = json.dumps({"length_depth": 0.000933333, "profile": profile})
+    shown = report.shown_settings(land.assign_attrs(prior=prior), "prior", PriorConfig)
+    assert shown["length depth"] == "0.0009333 km"
+    assert shown["profile"] == "4 values, (0, 0.5) to (0.02, 3.25) km, km/s"
 
 
 def test_cancelled_run_is_said(land):

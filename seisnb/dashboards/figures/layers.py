@@ -41,8 +41,21 @@ class Layer:
         return grey & np.isfinite(self.values)
 
 
-def mean_layer(ensemble: xr.Dataset, *, grey_above: float | None = None) -> Layer:
-    """The mean velocity; cells whose std exceeds ``grey_above`` [km/s] are greyed."""
+def mean_layer(
+    ensemble: xr.Dataset, *, grey_above: float | None = None, grey_ratio: float | None = None
+) -> Layer:
+    """The mean velocity, greyed where too uncertain to be read.
+
+    Parameters
+    ----------
+    ensemble : xr.Dataset
+        An ensemble.
+    grey_above : float, optional
+        Std [km/s] above which cells are greyed.
+    grey_ratio : float, optional
+        Share of the prior std above which cells are greyed, and with them all below the deepest
+        ray; ``grey_above`` goes first.
+    """
     display = display_of(ensemble)
     low, high = _velocity_limits(ensemble)
     layer = Layer(
@@ -54,6 +67,12 @@ def mean_layer(ensemble: xr.Dataset, *, grey_above: float | None = None) -> Laye
         high=high,
         contour_step=nice_step(high - low, 6),
     )
+    if grey_above is None and grey_ratio is not None:
+        return replace(
+            layer,
+            grey=(ratio_layer(ensemble).values > grey_ratio) | _below_rays(ensemble),
+            note=f"grey: above {grey_ratio:.0%} of the prior std".replace("%", " %"),
+        )
     return _greyed(layer, ensemble, grey_above)
 
 
@@ -149,6 +168,13 @@ def deepest_easting(ensemble: xr.Dataset) -> float:
         if np.isfinite(deepest).any()
         else float(x[x.size // 2])
     )
+
+
+def _below_rays(ensemble: xr.Dataset) -> NDArray[np.bool_]:
+    """Cells deeper than the deepest ray of any member."""
+    if "deepest_ray" not in ensemble:
+        return np.zeros(ensemble["velocity_std"].shape, bool)
+    return ensemble["depth"].values[:, None] > ensemble["deepest_ray"].values
 
 
 def _velocity_limits(ensemble: xr.Dataset) -> tuple[float, float]:

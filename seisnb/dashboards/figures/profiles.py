@@ -163,6 +163,7 @@ def chi2_histogram(
         description=f"{plain(ensemble.attrs.get('title', ''))}: chi2 of the members",
     )
     add_grid(plot)
+    plot.yaxis.ticker.update(min_interval=1, num_minor_ticks=0)
     items: list[tuple[str, list[object]]] = []
     share = 0.9 * (edges[1] - edges[0]) / len(shown)
     for place, (name, label, colour) in enumerate(shown):

@@ -1,0 +1,162 @@
+"""The referee in processes of its own, so that its library never meets our threads.
+
+``eikonalfm`` replaces the interrupt handler of its process during every call; called from threads
+it would let Ctrl-C end the session. A child process that ignores interrupts is safe, and solves in
+parallel. Parent and child speak over pipes: a JSON header, then raw float64 arrays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seisnb.conventions import SeisnbError
+from seisnb.section import SectionGrid
+from seisnb.traveltime.base import PickGeometry
+
+Array = NDArray[np.float64]
+
+_ARRAYS = ("anchors", "anchor", "start", "in_water")
+
+
+class Referee:
+    """Times by the independent grid solver; may be called from many threads.
+
+    Attributes
+    ----------
+    grid, geometry : SectionGrid, PickGeometry
+        Where models and picks live.
+    """
+
+    def __init__(
+        self, grid: SectionGrid, geometry: PickGeometry, children: list[subprocess.Popen[bytes]]
+    ) -> None:
+        """Take over running children; use :func:`open_referee`."""
+        self.grid = grid
+        self.geometry = geometry
+        self._free: queue.Queue[subprocess.Popen[bytes]] = queue.Queue()
+        for child in children:
+            self._free.put(child)
+
+    def times(self, velocity: Array, step: float) -> Array:
+        """Times of all picks, (pick,) [s], for a model (n_easting, n_depth) [km/s].
+
+        Raises
+        ------
+        SeisnbError
+            The child refused the model or died.
+        """
+        child = self._free.get()
+        try:
+            assert child.stdin and child.stdout
+            child.stdin.write(struct.pack("<d", step))
+            child.stdin.write(np.ascontiguousarray(velocity, np.float64).tobytes())
+            child.stdin.flush()
+            [size] = struct.unpack("<q", _read(child.stdout, 8))
+            if size < 0:
+                raise SeisnbError(_read(child.stdout, -size).decode())
+            return np.frombuffer(_read(child.stdout, size)).copy()
+        except (BrokenPipeError, EOFError) as error:
+            raise SeisnbError(
+                "referee: its process ended early; is memory short? Run again: finished members "
+                "are kept when a checkpoint is given."
+            ) from error
+        finally:
+            self._free.put(child)
+
+
+@contextmanager
+def open_referee(grid: SectionGrid, geometry: PickGeometry, n_processes: int) -> Iterator[Referee]:
+    """Start referee processes for one survey; they end with the block, or with this process."""
+    header = {
+        "x0": grid.x0,
+        "cell_easting": grid.cell_easting,
+        "cell_depth": grid.cell_depth,
+        "n_depth": grid.n_depth,
+        "water_slowness": geometry.water_slowness,
+        "surface": grid.surface.tolist(),
+        **{name: getattr(geometry, name).tolist() for name in _ARRAYS},
+    }
+    line = json.dumps(header).encode() + b"\n"
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", "seisnb.traveltime.referee"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        for _ in range(n_processes)
+    ]
+    try:
+        for child in children:
+            assert child.stdin
+            child.stdin.write(line)
+            child.stdin.flush()
+        yield Referee(grid, geometry, children)
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+            for pipe in (child.stdin, child.stdout):
+                if pipe:
+                    pipe.close()
+
+
+def _read(stream: IO[bytes], size: int) -> bytes:
+    """Exactly ``size`` bytes."""
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+def _serve() -> None:
+    """Answer requests until the parent closes the pipe."""
+    from seisnb.traveltime.grid import referee_times
+
+    header = json.loads(sys.stdin.buffer.readline())
+    grid = SectionGrid(
+        x0=header["x0"],
+        cell_easting=header["cell_easting"],
+        cell_depth=header["cell_depth"],
+        n_depth=header["n_depth"],
+        surface=np.array(header["surface"], float),
+    )
+    geometry = PickGeometry(
+        anchors=np.array(header["anchors"], float).reshape(-1, 2),
+        anchor=np.array(header["anchor"], np.intp),
+        start=np.array(header["start"], float).reshape(-1, 2),
+        in_water=np.array(header["in_water"], bool),
+        water_slowness=header["water_slowness"],
+    )
+    shape = (grid.n_easting, grid.n_depth)
+    out = sys.stdout.buffer
+    while True:
+        request = sys.stdin.buffer.read(8 * (1 + shape[0] * shape[1]))
+        if len(request) < 8 * (1 + shape[0] * shape[1]):
+            return
+        [step] = struct.unpack("<d", request[:8])
+        velocity = np.frombuffer(request, offset=8).reshape(shape)
+        try:
+            times = referee_times(velocity, grid, geometry, step)
+            answer = np.ascontiguousarray(times, np.float64).tobytes()
+            out.write(struct.pack("<q", len(answer)) + answer)
+        except Exception as error:
+            message = str(error).encode() or b"referee: failed"
+            out.write(struct.pack("<q", -len(message)) + message)
+        out.flush()
+
+
+if __name__ == "__main__":
+    _serve()
