@@ -1,4 +1,4 @@
-"""seisnb: velocity models, hypocentres and slip with the velocity model's own uncertainty carried through."""
+"""seisnb: velocity models, hypocentres and slip, the model's uncertainty carried through."""
 
 from importlib.metadata import PackageNotFoundError, version
 

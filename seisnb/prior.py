@@ -27,6 +27,7 @@ from seisnb.section import SectionGrid
 
 Array = NDArray[np.float64]
 FieldKind = Literal["log_velocity", "velocity"]
+Kernel = Literal["gaussian", "matern"]
 
 #: A model in plain velocity bends smoothly away from zero below this share of the mean profile.
 FLOOR = 0.1
@@ -48,9 +49,17 @@ class PriorConfig:
             "unit": "1 or km/s",
         },
     )
+    kernel: Kernel | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "gaussian: exp(-d2/l2), smooth; matern: rougher, "
+            "(1 + sqrt(3) d/l) exp(-sqrt(3) d/l) along each axis",
+            "unit": "",
+        },
+    )
     length_easting: float | None = dataclasses.field(
         default=None,
-        metadata={"help": "correlation length along the line, kernel exp(-d2/l2)", "unit": "km"},
+        metadata={"help": "correlation length along the line", "unit": "km"},
     )
     length_depth: float | None = dataclasses.field(
         default=None,
@@ -257,6 +266,7 @@ def gaussian_process_prior(
     length_easting: float,
     length_depth: float,
     length_depth_growth: float = 0.0,
+    kernel: Kernel = "gaussian",
     variance_lost: float = 5e-4,
 ) -> GaussianProcessPrior:
     """Build the prior on a grid.
@@ -306,8 +316,8 @@ def gaussian_process_prior(
         else np.log1p(length_depth_growth * below / length_depth) / length_depth_growth
     )
     along = grid.easting / length_easting if np.isfinite(length_easting) else 0.0 * grid.easting
-    basis_easting, share_easting = _eigenfunctions(along, variance_lost)
-    basis_depth, share_depth = _eigenfunctions(stretched, variance_lost)
+    basis_easting, share_easting = _eigenfunctions(along, kernel, variance_lost)
+    basis_depth, share_depth = _eigenfunctions(stretched, kernel, variance_lost)
     share = share_easting[:, None] * share_depth[None, :]
     order = np.argsort(-share, axis=None, kind="stable")
     lost = 1.0 - np.cumsum(share.ravel()[order])
@@ -326,10 +336,14 @@ def gaussian_process_prior(
     )
 
 
-def _eigenfunctions(coordinate: Array, variance_lost: float) -> tuple[Array, Array]:
-    """Scaled eigenvectors of exp(-d**2) on points, and each one's share of the variance."""
-    kernel = np.exp(-((coordinate[:, None] - coordinate[None, :]) ** 2))
-    values, vectors = np.linalg.eigh(kernel)
+def _eigenfunctions(coordinate: Array, kernel: Kernel, variance_lost: float) -> tuple[Array, Array]:
+    """Scaled eigenvectors of the kernel on points, and each one's share of the variance."""
+    distance = np.abs(coordinate[:, None] - coordinate[None, :])
+    if kernel == "matern":
+        covariance = (1 + np.sqrt(3.0) * distance) * np.exp(-np.sqrt(3.0) * distance)
+    else:
+        covariance = np.exp(-(distance**2))
+    values, vectors = np.linalg.eigh(covariance)
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     share = values / values.sum()
     n_kept = int(np.searchsorted(np.cumsum(share), 1.0 - variance_lost / 4)) + 1

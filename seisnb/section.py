@@ -48,12 +48,12 @@ class SectionGrid:
     @property
     def easting(self) -> Array:
         """Eastings of the columns, (n_easting,) [km]."""
-        return self.x0 + self.cell_easting * np.arange(self.n_easting)
+        return np.asarray(self.x0 + self.cell_easting * np.arange(self.n_easting), np.float64)
 
     @property
     def below_surface(self) -> Array:
         """Depths of the rows below the surface, (n_depth,) [km]."""
-        return self.cell_depth * np.arange(self.n_depth)
+        return np.asarray(self.cell_depth * np.arange(self.n_depth), np.float64)
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
@@ -92,7 +92,8 @@ def section_grid(survey: xr.Dataset, *, depth_max: float, cell: float | None = N
         cell = round_125(min(width / 240, depth_max / 50))
     if not 0 < cell < width:
         raise InputError(
-            f"section_grid: cell is {cell} km for a line of {width:g} km; expected 0 < cell < width."
+            f"section_grid: cell is {cell} km for a line of {width:g} km; expected more than zero "
+            "and less than the width."
         )
     n_easting = int(np.ceil(width / cell - 1e-9)) + 1
     n_depth = int(np.ceil(depth_max / cell - 1e-9)) + 1

@@ -91,7 +91,10 @@ class StepInfo:
 class Engine(Protocol[StateT]):
     """Moves particles towards a target. ``independent`` engines may be run particle by particle."""
 
-    independent: bool
+    @property
+    def independent(self) -> bool:
+        """Particles do not talk to each other."""
+        ...
 
     def init(
         self, position: Tensor, here: Linearised, target: Target, generator: Generator
@@ -116,18 +119,14 @@ def run(
     *,
     n_steps: int,
     is_cancelled: Callable[[], bool] = lambda: False,
-    on_step: Callable[[int, StepInfo], None] = lambda step, info: None,
-) -> tuple[StateT, StepInfo]:
-    """Step until converged, cancelled, or ``n_steps`` are done."""
+) -> tuple[StateT, StepInfo, int]:
+    """Step until converged, cancelled, or ``n_steps`` are done; also tells how many were."""
     info = StepInfo(chi2=math.nan, change=math.inf, is_converged=False)
-    for step in range(n_steps):
-        if is_cancelled():
-            break
+    done = 0
+    while done < n_steps and not info.is_converged and not is_cancelled():
         state, info = engine.step(state, target, generator)
-        on_step(step, info)
-        if info.is_converged:
-            break
-    return state, info
+        done += 1
+    return state, info, done
 
 
 def seeded(seed: int, stream: int) -> Generator:

@@ -15,7 +15,6 @@ from torch import Generator, Tensor
 
 from seisnb.inference.base import Linearised, Memory, StepInfo, Target
 
-
 #: Weight, in data, of the belief that given standard deviations are right.
 SCALE_WEIGHT = 10.0
 #: Damping below this [prior precisions] is none.
@@ -69,7 +68,7 @@ class RandomisedMaximumLikelihood:
     def init(
         self, position: Tensor, here: Linearised, target: Target, generator: Generator
     ) -> tuple[Fit, ...]:
-        """Draw every particle's data and prior model; start all at ``position``, where ``here`` is."""
+        """Draw every particle's data and prior model; start all where ``here`` is known."""
         fits = []
         for row in position:
             anchor = torch.randn(target.n_unknowns, generator=generator, dtype=torch.float64)

@@ -82,6 +82,23 @@ class Checkpoint:
             arrays = {name: np.ascontiguousarray(value) for name, value in asdict(member).items()}
             _write(path, save(arrays))
 
+    def load_swarm(self) -> tuple[Array, int] | None:
+        """Positions (particle, n_unknowns) of an unfinished swarm and its iterations so far."""
+        path = None if self.folder is None else self.folder / "swarm.safetensors"
+        if path is None or not path.exists():
+            return None
+        arrays = load_file(path)
+        return arrays["position"], int(arrays["iteration"][0])
+
+    def save_swarm(self, position: Array, iteration: int) -> None:
+        """Keep a swarm's positions."""
+        if self.folder is not None:
+            arrays = {
+                "position": np.ascontiguousarray(position),
+                "iteration": np.array([iteration]),
+            }
+            _write(self.folder / "swarm.safetensors", save(arrays))
+
     def _path(self, index: int) -> Path | None:
         """Where a member lies."""
         return None if self.folder is None else self.folder / f"member_{index:05d}.safetensors"

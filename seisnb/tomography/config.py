@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -17,48 +16,62 @@ RaySource = Literal["auto", "grid", "network", "both"]
 Stage = Literal["prior", "training", "map", "members", "referee"]
 
 
-def _setting(default: object, help_text: str, unit: str = "") -> object:
-    """A field that carries its help and unit, for forms, notebooks and the command line."""
-    return dataclasses.field(default=default, metadata={"help": help_text, "unit": unit})
+def _help(text: str, unit: str = "") -> dict[str, str]:
+    """What forms, notebooks and the command line say of a field."""
+    return {"help": text, "unit": unit}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TomographyConfig:
     """How to invert; every None is chosen from the survey and recorded in the result."""
 
-    n_members: int = _setting(64, "members of the ensemble")  # type: ignore[assignment]
-    engine: Literal["rml", "svgd"] = _setting(  # type: ignore[assignment]
-        "rml", "rml: calibrated independent draws; svgd: Stein variational particles"
+    n_members: int = field(default=64, metadata=_help("members of the ensemble"))
+    engine: Literal["rml", "svgd"] = field(
+        default="rml",
+        metadata=_help(
+            "rml: calibrated independent draws; svgd: Stein variational particles, too confident"
+        ),
     )
-    likelihood: Literal["gaussian", "student"] = _setting(  # type: ignore[assignment]
-        "gaussian", "student: heavy tails, for automatic picks"
+    likelihood: Literal["gaussian", "student"] = field(
+        default="gaussian", metadata=_help("student: heavy tails, for automatic picks")
     )
-    student_dof: float = _setting(4.0, "degrees of freedom of the Student likelihood")  # type: ignore[assignment]
-    infer_sigma: bool = _setting(  # type: ignore[assignment]
-        True, "scale all pick sigmas by one factor inferred from the picks"
+    student_dof: float = field(
+        default=4.0, metadata=_help("degrees of freedom of the Student likelihood")
     )
-    ray_source: RaySource = _setting(  # type: ignore[assignment]
-        "auto", "wavefronts that rays are traced down: grid solver, network, or both"
+    infer_sigma: bool = field(
+        default=True, metadata=_help("scale all pick sigmas by one factor inferred from the picks")
     )
-    training_seconds: float = _setting(  # type: ignore[assignment]
-        45.0, "time given to the network's training", "s"
+    ray_source: RaySource = field(
+        default="auto",
+        metadata=_help(
+            "wavefronts that rays follow: grid, network or both; auto: grid, best on 2-D lines"
+        ),
     )
-    depth_max: float | None = _setting(  # type: ignore[assignment]
-        None, "depth of the model below the surface; default: from the picks", "km"
+    training_steps: int = field(
+        default=600,
+        metadata=_help("training steps of the network, for the ray sources network and both"),
     )
-    cell: float | None = _setting(None, "cell of the model grid; default: from the line", "km")  # type: ignore[assignment]
-    wavefront_cell: float | None = _setting(  # type: ignore[assignment]
-        None, "cell of the grid that rays are traced on; default: twice the model's", "km"
+    depth_max: float | None = field(
+        default=None,
+        metadata=_help("depth of the model below the surface; default: from the picks", "km"),
     )
-    referee_cell: float | None = _setting(  # type: ignore[assignment]
-        None,
-        "cell of the independent grid solver; default: halved until it no longer matters",
-        "km",
+    cell: float | None = field(
+        default=None, metadata=_help("cell of the model grid; default: from the line", "km")
     )
-    n_steps: int = _setting(40, "most Gauss-Newton steps per member")  # type: ignore[assignment]
-    n_iterations: int = _setting(60, "iterations of svgd")  # type: ignore[assignment]
-    n_workers: int = _setting(0, "threads that fit members; 0: all cores")  # type: ignore[assignment]
-    seed: int = _setting(0, "seed of every random number")  # type: ignore[assignment]
+    wavefront_cell: float | None = field(
+        default=None,
+        metadata=_help(
+            "cell of the grid that rays are traced on; default: four of the model", "km"
+        ),
+    )
+    referee_cell: float | None = field(
+        default=None,
+        metadata=_help("cell of the referee; default: halved until it no longer matters", "km"),
+    )
+    n_steps: int = field(default=40, metadata=_help("most Gauss-Newton steps per member"))
+    n_iterations: int = field(default=60, metadata=_help("iterations of svgd"))
+    n_workers: int = field(default=0, metadata=_help("threads that fit members; 0: all cores"))
+    seed: int = field(default=0, metadata=_help("seed of every random number"))
 
     def __post_init__(self) -> None:
         """Refuse values outside what each setting can mean."""
@@ -73,7 +86,14 @@ class TomographyConfig:
                     f"TomographyConfig: {name} is {getattr(self, name)!r}; "
                     f"expected one of {', '.join(allowed)}."
                 )
-        least = {"n_members": 2, "n_steps": 1, "n_iterations": 1, "n_workers": 0, "seed": 0}
+        least = {
+            "n_members": 2,
+            "n_steps": 1,
+            "n_iterations": 1,
+            "n_workers": 0,
+            "seed": 0,
+            "training_steps": 1,
+        }
         for name, low in least.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
@@ -81,7 +101,7 @@ class TomographyConfig:
                     f"TomographyConfig: {name} is {value!r}; expected a whole number of at least "
                     f"{low}."
                 )
-        for name in ("depth_max", "cell", "wavefront_cell", "referee_cell", "training_seconds"):
+        for name in ("depth_max", "cell", "wavefront_cell", "referee_cell"):
             value = getattr(self, name)
             if value is not None and not (np.isfinite(value) and value > 0):
                 raise InputError(f"TomographyConfig: {name} is {value}; expected more than zero.")

@@ -15,8 +15,10 @@ from seisnb.prior import PriorConfig
 from seisnb.survey import used_picks
 from seisnb.tomography.checkpoint import open_checkpoint
 from seisnb.tomography.config import Handles, Progress, TomographyConfig
-from seisnb.tomography.members import find_peak, fit_members, worker_count
+from seisnb.tomography.finish import worker_count
 from seisnb.tomography.lengths import choose_lengths
+from seisnb.tomography.members import fit_members
+from seisnb.tomography.peak import find_peak, refresh_network, train
 from seisnb.tomography.problem import choose_referee_cell, make_frame, make_problem
 from seisnb.tomography.result import ensemble_dataset, output_depth
 from seisnb.traveltime.referee import open_referee
@@ -84,14 +86,14 @@ def invert(
     with single_threaded():
         prior, config = prior or PriorConfig(), config or TomographyConfig()
         frame = make_frame(picks, prior, config)
-        best, tried = choose_lengths(
-            picks, prior, config, frame, lambda line: tell(line, "prior", 0)
-        )
+        best, _ = choose_lengths(picks, prior, config, frame, lambda line: tell(line, "prior", 0))
         problem = best.problem if best else make_problem(picks, prior, config, frame)
         members_on_disk = open_checkpoint(Path(checkpoint) if checkpoint else None, problem)
         tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
     n_referees = min(worker_count(problem.config.n_workers), MOST_REFEREES)
     with open_referee(problem.prior.grid, problem.geometry, n_referees) as referee:
+        if problem.config.ray_source in ("network", "both"):
+            problem = train(problem, handles, started)
         tell("fitting the most probable model", "map", 0)
         with single_threaded():
             peak = (
@@ -99,9 +101,8 @@ def invert(
                 if best
                 else find_peak(problem, handles, started)
             )
-        tell(
-            "most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted)
-        )
+        problem = refresh_network(problem, peak, handles, started)
+        tell("most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted))
         cell, error = choose_referee_cell(
             problem, problem.prior.velocity(peak.fit.position.numpy()), referee
         )

@@ -1,6 +1,6 @@
-"""Amplitude and correlation lengths that the user left open, chosen by marginal likelihood (type-II MAP).
+"""What the user left open in the prior, chosen by marginal likelihood (empirical Bayes).
 
-A coordinate search over the length along the line, the length in depth and the amplitude: at every
+A coordinate search over kernel, lengths, their growth with depth, and amplitude: for every
 candidate the most probable model is found (from the one before) and Laplace's evidence compared.
 """
 
@@ -13,22 +13,27 @@ import numpy as np
 import torch
 import xarray as xr
 
+from seisnb.conventions import PriorError
 from seisnb.inference.base import Memory
 from seisnb.inference.rml import Fit, inferred_scale, log_evidence, maximum_a_posteriori
-from seisnb.prior import PriorConfig
+from seisnb.prior import Kernel, PriorConfig
 from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.problem import Frame, Problem, make_problem
 
-#: Growth of an estimated length in depth.
-GROWTH = 0.3
+#: Kernels that are tried.
+KERNELS: tuple[Kernel, ...] = ("gaussian", "matern")
+#: Lengths along the line that are tried, as shares of its width.
+SHARES = (0.4, 0.2, 0.1, 0.05, 0.03)
+#: Lengths in depth that are tried, as shares of the length along the line.
+FLATNESS = (0.7, 0.35, 0.18)
+#: Growths of the length in depth that are tried.
+GROWTHS = (0.3, 0.0)
 #: Amplitudes that are tried: fractions of velocity.
 AMPLITUDES = (0.4, 0.25)
-#: Lengths along the line that are tried, as shares of its width.
-SHARES = (0.2, 0.1, 0.05, 0.03)
-#: Lengths in depth that are tried, as shares of the length along the line.
-FLATNESS = (0.8, 0.4)
 #: Shortest length in depth that is tried, as a share of the line's width.
 SHORTEST = 1 / 60
+#: Priors with more unknowns are not tried: their members would take too long.
+MOST_UNKNOWNS = 800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +54,7 @@ def choose_lengths(
     frame: Frame,
     report: Callable[[str], None],
 ) -> tuple[Candidate | None, list[tuple[PriorConfig, float]]]:
-    """Fill in the amplitude and the correlation lengths that are None.
+    """Fill in whatever the prior leaves open (None) of kernel, lengths, growth and amplitude.
 
     Parameters
     ----------
@@ -67,69 +72,86 @@ def choose_lengths(
     """
     if prior.length_easting and prior.length_depth and prior.amplitude:
         return None, []
-    growth = prior.length_depth_growth
-    if growth is None:
-        growth = 0.0 if prior.length_depth else GROWTH
     tried: list[tuple[PriorConfig, float]] = []
     best: Candidate | None = None
 
-    def attempt(along: float, depth: float, amplitude: float) -> float:
+    def attempt(settings: PriorConfig) -> float:
         nonlocal best
-        settings = replace(
-            prior,
-            length_easting=along,
-            length_depth=depth,
-            length_depth_growth=growth,
-            amplitude=amplitude,
-        )
+        for known, evidence in tried:
+            if known == settings:
+                return evidence
         candidate = _evaluate(survey, settings, config, frame, best)
-        tried.append((candidate.prior, candidate.evidence))
+        if candidate is None:
+            return -np.inf
+        tried.append((settings, candidate.evidence))
         report(
-            f"lengths {along:.3g} km along, {depth:.3g} km in depth, amplitude {amplitude:.2g}: "
-            f"log evidence {candidate.evidence:.1f}"
+            f"{settings.kernel}, {settings.length_easting:.3g} km along, "
+            f"{settings.length_depth:.3g} km in depth, growth {settings.length_depth_growth}, "
+            f"amplitude {settings.amplitude:.2g}: log evidence {candidate.evidence:.1f}"
         )
         if best is None or candidate.evidence > best.evidence:
             best = candidate
         return candidate.evidence
 
-    def in_depth(along: float, flatness: float) -> float:
-        return prior.length_depth or float(
-            np.clip(flatness * along, SHORTEST * frame.width, 0.5 * frame.depth_max)
+    unit = 1.0 if prior.field == "log_velocity" else float(frame.profile.velocity[0])
+
+    def settings_of(
+        kernel: Kernel, share: float, flatness: float, growth: float, amplitude: float
+    ) -> PriorConfig:
+        along = prior.length_easting or share * frame.width
+        shortest, longest = SHORTEST * frame.width, 0.5 * frame.depth_max
+        return replace(
+            prior,
+            kernel=prior.kernel or kernel,
+            length_easting=along,
+            length_depth=prior.length_depth or float(np.clip(flatness * along, shortest, longest)),
+            length_depth_growth=growth
+            if prior.length_depth_growth is None and prior.length_depth is None
+            else prior.length_depth_growth or 0.0,
+            amplitude=prior.amplitude or amplitude * unit,
         )
 
-    unit = 1.0 if prior.field == "log_velocity" else float(frame.profile.velocity[0])
-    first, *others = (
-        [prior.amplitude] if prior.amplitude else [share * unit for share in AMPLITUDES]
+    flatness, growth, amplitude = FLATNESS[0], GROWTHS[0], AMPLITUDES[0]
+    peaks: dict[Kernel, tuple[float, float]] = {}
+    for kernel in KERNELS if prior.kernel is None else (prior.kernel,):
+
+        def along(share: float, kernel: Kernel = kernel) -> float:
+            return attempt(settings_of(kernel, share, flatness, growth, amplitude))
+
+        peaks[kernel] = _climb(SHARES, 2, along)
+    kernel = max(peaks, key=lambda name: peaks[name][1])
+    share = peaks[kernel][0]
+    flatness, _ = _climb(
+        FLATNESS, 0, lambda x: attempt(settings_of(kernel, share, x, growth, amplitude))
     )
-    along = prior.length_easting
-    if along is None:
-        along = _climb(
-            [share * frame.width for share in SHARES],
-            lambda x: attempt(x, in_depth(x, FLATNESS[0]), first),
+    growth, _ = _climb(
+        GROWTHS, 0, lambda x: attempt(settings_of(kernel, share, flatness, x, amplitude))
+    )
+    _climb(AMPLITUDES, 0, lambda x: attempt(settings_of(kernel, share, flatness, growth, x)))
+    if best is None:
+        raise PriorError(
+            "invert: every prior that was tried has too many unknowns. Give length_easting and "
+            "length_depth, or a smaller depth_max."
         )
-    if prior.length_depth is None:
-        done = {candidate.length_depth for candidate, _ in tried}
-        for flatness in FLATNESS:
-            if (depth := in_depth(along, flatness)) not in done:
-                attempt(along, depth, first)
-    elif not tried:
-        attempt(along, prior.length_depth, first)
-    assert best is not None
-    chosen = best.prior
-    assert chosen.length_easting and chosen.length_depth
-    for amplitude in others:
-        attempt(chosen.length_easting, chosen.length_depth, amplitude)
     return best, tried
 
 
-def _climb(values: Sequence[float], attempt: Callable[[float], float]) -> float:
-    """Try values in order until the evidence falls; the best of them."""
-    scores: list[float] = []
-    for value in values:
-        scores.append(attempt(value))
-        if len(scores) > 1 and scores[-1] < scores[-2]:
+def _climb(
+    values: Sequence[float], start: int, attempt: Callable[[float], float]
+) -> tuple[float, float]:
+    """Walk along values from a start while the score grows, down the list first; best and score."""
+    scores = {start: attempt(values[start])}
+    for direction in (1, -1):
+        at = start
+        while 0 <= at + direction < len(values):
+            at += direction
+            scores[at] = attempt(values[at])
+            if scores[at] <= scores[at - direction]:
+                break
+        if direction == 1 and max(scores, key=lambda k: scores[k]) != start:
             break
-    return values[int(np.argmax(scores))]
+    best = max(scores, key=lambda k: scores[k])
+    return values[best], scores[best]
 
 
 def _evaluate(
@@ -138,9 +160,11 @@ def _evaluate(
     config: TomographyConfig,
     frame: Frame,
     before: Candidate | None,
-) -> Candidate:
+) -> Candidate | None:
     """Most probable model and evidence of one prior, started from another prior's model."""
     problem = make_problem(survey, prior, config, frame)
+    if problem.prior.n_unknowns > MOST_UNKNOWNS:
+        return None
     memory: Memory = problem.start
     position = None
     if before is not None and before.problem.prior.grid.n_depth == problem.prior.grid.n_depth:

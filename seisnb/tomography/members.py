@@ -4,108 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from seisnb.inference.base import Linearised, in_parallel, run, seeded
-from seisnb.inference.rml import (
-    Fit,
-    RandomisedMaximumLikelihood,
-    effective_unknowns,
-    gauss_newton_step,
-    inferred_scale,
-    maximum_a_posteriori,
-    mean_chi2,
-    start_fit,
-)
+from seisnb.inference.rml import RandomisedMaximumLikelihood
 from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.config import Handles, Progress
-from seisnb.tomography.problem import PickTarget, Problem, RayMemory
-from seisnb.traveltime import kernels
+from seisnb.tomography.finish import finish_member, worker_count
+from seisnb.tomography.particles import particle_task
+from seisnb.tomography.peak import Peak
+from seisnb.tomography.problem import PickTarget, Problem
 from seisnb.traveltime.referee import Referee
 
 Array = NDArray[np.float64]
 
 #: Fits of data weights and model that a Student member alternates between.
 STUDENT_SWEEPS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Peak:
-    """The most probable model and the noise level around it.
-
-    Attributes
-    ----------
-    fit : Fit
-        The model.
-    target : PickTarget
-        The target with sigmas as they were used.
-    sigma_scale : float
-        Factor on the given pick sigmas.
-    n_free : float
-        Picks minus effective unknowns.
-    """
-
-    fit: Fit
-    target: PickTarget
-    sigma_scale: float
-    n_free: float
-
-
-def find_peak(
-    problem: Problem,
-    handles: Handles,
-    started: float,
-    known: Fit | None = None,
-    scale: float = 1.0,
-) -> Peak:
-    """The maximum a posteriori; sigmas scaled to the residuals if asked, Student weights by EM.
-
-    ``known`` is a fit of the same problem, with sigmas times ``scale``, to go on from.
-    """
-    config = problem.config
-    target = replace(problem.target, std=problem.target.std * scale)
-    n_picks = target.observed.numel()
-    fit = maximum_a_posteriori(target, problem.start) if known is None else _settle(known, target)
-    weights = torch.ones(n_picks, dtype=torch.float64)
-    rounds = 12 if config.infer_sigma or config.likelihood == "student" else 0
-    for index in range(rounds):
-        before = (scale, weights)
-        if config.likelihood == "student":
-            residual = (problem.target.observed - fit.here.predicted) / problem.target.std / scale
-            weights = (config.student_dof + 1) / (config.student_dof + residual**2)
-        if config.infer_sigma:
-            scale = inferred_scale(fit, problem.target.std / weights.sqrt(), scale)
-        target = replace(problem.target, std=problem.target.std * scale / weights.sqrt())
-        fit = _settle(fit, target)
-        handles.progress(
-            Progress(
-                stage="map", done=index + 1, total=rounds, elapsed=time.monotonic() - started,
-                message=f"pick sigmas x {scale:.2f}", chi2=mean_chi2(target, fit.here.predicted),
-            )
-        )  # fmt: skip
-        moved = float((weights.sqrt() - before[1].sqrt()).abs().max())
-        if abs(scale / before[0] - 1) < 5e-3 and moved < 0.02:
-            break
-    return Peak(
-        fit=fit,
-        target=target,
-        sigma_scale=scale,
-        n_free=n_picks - effective_unknowns(fit.here, target.std),
-    )
-
-
-def _settle(fit: Fit, target: PickTarget, n_steps: int = 20) -> Fit:
-    """Go on from a fit after the sigmas changed."""
-    fit = start_fit(target, fit.position, fit.here, fit.anchor, target.observed)
-    for _ in range(n_steps):
-        fit = gauss_newton_step(fit, target, 0.1)
-        if fit.is_converged:
-            break
-    return fit
 
 
 def fit_members(
@@ -143,7 +61,13 @@ def fit_members(
 
     report(None)
     todo = [index for index in range(config.n_members) if index not in members]
-    work = member_task(problem, peak, depth, referee, referee_cell, handles.is_cancelled)
+    work = (
+        member_task(problem, peak, depth, referee, referee_cell, handles.is_cancelled)
+        if config.engine == "rml"
+        else particle_task(
+            problem, peak, depth, referee, referee_cell, checkpoint, handles, started
+        )
+    )
     for index, member in _fitted(work, todo, problem, handles):
         checkpoint.save(index, member)
         members[index] = member
@@ -194,13 +118,11 @@ def member_task(
             if student:
                 target = _student_target(problem, here, scale, config.student_dof, generator)
             state = engine.init(position[None], here, target, generator)
-            counter: list[int] = []
-            state, info = run(
+            state, info, taken = run(
                 engine, state, target, generator,
                 n_steps=config.n_steps, is_cancelled=is_cancelled,
-                on_step=lambda step, _, counter=counter: counter.append(step),
             )  # fmt: skip
-            n_steps += len(counter)
+            n_steps += taken
             if is_cancelled() and not info.is_converged:
                 return None
             converged = info.is_converged
@@ -211,51 +133,6 @@ def member_task(
         )  # fmt: skip
 
     return work
-
-
-def finish_member(
-    problem: Problem,
-    unknowns: Array,
-    memory: RayMemory,
-    depth: Array,
-    referee: Referee,
-    referee_cell: float,
-    *,
-    sigma_scale: float,
-    n_steps: int,
-    is_converged: bool,
-) -> Member:
-    """A fitted model with all that the result holds of it."""
-    grid = problem.prior.grid
-    velocity = problem.prior.velocity(unknowns)
-    rays = memory.rays
-    coverage = np.zeros((depth.size, grid.n_easting))
-    kernels.ray_lengths(
-        grid.x0, depth[0], grid.cell_easting, depth[1] - depth[0], rays.nodes, rays.count, coverage
-    )
-    visited = coverage > 0
-    row = depth.size - 1 - np.argmax(visited[::-1], axis=0)
-    return Member(
-        unknowns=unknowns,
-        predicted=memory.times,
-        referee=referee.times(velocity, referee_cell),
-        coverage=coverage,
-        deepest=np.where(visited.any(axis=0), depth[row], np.nan),
-        network=np.zeros(0),
-        sigma_scale=np.array([sigma_scale]),
-        n_steps=np.array([float(n_steps)]),
-        is_converged=np.array([float(is_converged)]),
-    )
-
-
-def worker_count(n_workers: int) -> int:
-    """Threads to use; 0 means every core this process may run on."""
-    if n_workers:
-        return n_workers
-    import os
-
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _student_target(

@@ -27,6 +27,7 @@ from seisnb.survey import offset
 from seisnb.tomography.config import TomographyConfig
 from seisnb.traveltime.base import PickGeometry, Rays, pick_geometry
 from seisnb.traveltime.grid import GridWavefronts
+from seisnb.traveltime.network import NetworkWavefronts
 from seisnb.traveltime.rays import RayForward, straight_rays
 from seisnb.traveltime.referee import Referee
 
@@ -90,6 +91,8 @@ class Problem:
         Rays to begin with.
     prior_config, config : PriorConfig, TomographyConfig
         The settings with every None filled in.
+    network : NetworkWavefronts or None
+        The trained network, for the ray sources that use one.
     """
 
     survey: xr.Dataset
@@ -99,6 +102,7 @@ class Problem:
     start: RayMemory
     prior_config: PriorConfig
     config: TomographyConfig
+    network: NetworkWavefronts | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +171,7 @@ def make_problem(
         length_easting=prior.length_easting,
         length_depth=prior.length_depth,
         length_depth_growth=prior.length_depth_growth or 0.0,
+        kernel=prior.kernel or "gaussian",
     )
     geometry = pick_geometry(survey)
     config = replace(
@@ -198,9 +203,16 @@ def make_problem(
     )
 
 
-def choose_referee_cell(
-    problem: Problem, velocity: Array, referee: Referee
-) -> tuple[float, float]:
+def with_network(problem: Problem, network: NetworkWavefronts) -> Problem:
+    """The problem with rays traced down a network's fields, or down these and the grid's."""
+    forward = problem.target.forward
+    grid_source = tuple(w for w in forward.wavefronts if not isinstance(w, NetworkWavefronts))
+    sources = (network, *grid_source) if problem.config.ray_source == "both" else (network,)
+    forward = replace(forward, wavefronts=sources, n_steps=8, keeps_rays=True)
+    return replace(problem, network=network, target=replace(problem.target, forward=forward))
+
+
+def choose_referee_cell(problem: Problem, velocity: Array, referee: Referee) -> tuple[float, float]:
     """The coarsest referee that halving changes by less than a tenth of the pick sigma.
 
     Returns

@@ -1,1 +1,1 @@
-"""Travel times of first arrivals: wavefronts (network or grid), the rays they draw, and referees."""
+"""Travel times of first arrivals: wavefronts (network or grid), their rays, and referees."""

@@ -1,4 +1,4 @@
-"""Closed-form first-arrival times: a linear gradient, and a stack of layers with linear gradients."""
+"""Closed-form first-arrival times: a linear gradient, and layers with linear gradients."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def solve(
         velocity, grid.surface, grid.x0, grid.cell_easting, grid.cell_depth,
         *origin, step, n_x, n_z, 4.0 * step,
     )  # fmt: skip
-    if not (np.isfinite(sampled).all() and sampled.min() > 0):
+    if not (np.isfinite(velocity).all() and velocity.min() > 0):
         raise InputError(
             "grid solver: the velocity model holds values that are zero, negative or NaN. "
             "Velocities must be positive everywhere."
@@ -140,31 +140,37 @@ class GridWavefronts:
             picks = np.flatnonzero(geometry.anchor == k)
             if picks.size:
                 field = solve(velocity, grid, anchor, self.step)
-                trace_field(field, grid, geometry, picks, self.spacing, rays)
+                trace_field(
+                    field.times, field.origin, self.step, anchor, grid, geometry, picks,
+                    self.spacing, rays,
+                )  # fmt: skip
         return rays
 
 
 def trace_field(
-    field: TimeField,
+    times: Array,
+    origin: tuple[float, float],
+    step: float,
+    anchor: Array,
     grid: SectionGrid,
     geometry: PickGeometry,
     picks: NDArray[np.intp],
     spacing: float,
     rays: Rays,
 ) -> None:
-    """Trace the rays of some picks of one anchor down a time field, into ``rays``."""
+    """Trace the rays of some picks of one anchor down its times on a level grid, into ``rays``."""
     entry = geometry.start[picks].copy()
     wet = geometry.in_water[picks]
     if wet.any():
         entry[wet] = kernels.entry_points(
-            field.times, *field.origin, field.step, grid.surface, grid.x0, grid.cell_easting,
-            entry[wet], field.anchor[0], geometry.water_slowness,
+            times, *origin, step, grid.surface, grid.x0, grid.cell_easting,
+            entry[wet], geometry.water_slowness,
         )  # fmt: skip
     nodes = np.empty((picks.size, *rays.nodes.shape[1:]))
     count = np.empty(picks.size, np.int64)
     kernels.trace(
-        field.times, *field.origin, field.step, grid.surface, grid.x0, grid.cell_easting,
-        grid.below_surface[-1], entry, field.anchor, spacing, nodes, count,
+        times, *origin, step, grid.surface, grid.x0, grid.cell_easting,
+        grid.below_surface[-1], entry, np.asarray(anchor, float), spacing, nodes, count,
     )  # fmt: skip
     rays.nodes[picks] = nodes
     rays.count[picks] = count

@@ -1,8 +1,9 @@
 """Compiled loops over rays: lookup, tracing, bending, times and kernels.
 
-A medium is its velocity on a section grid, given as ``(velocity, surface, x0, dx, dz)``, bilinear in
-(easting, depth below the surface); slowness is the inverse of the interpolated velocity. A ray is a row of nodes ``(x, z)`` from its entry into the
-rock to its anchor (the point the wavefronts start from), evenly spaced when made.
+A medium is its velocity on a section grid, given as ``(velocity, surface, x0, dx, dz)``, bilinear
+in (easting, depth below the surface); slowness is the inverse of the interpolated velocity. A ray
+is a row of nodes ``(x, z)`` from its entry into the rock to its anchor (the point the wavefronts
+start from), evenly spaced when made.
 
 All functions release the GIL, so members run in threads.
 """
@@ -18,7 +19,7 @@ _JIT = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
 @njit(inline="always", **_JIT)
-def _surface_at(surface, x0, dx, x):  # type: ignore[no-untyped-def]
+def _surface_at(surface, x0, dx, x):
     """Depth of the surface at easting x, level beyond the ends."""
     f = (x - x0) / dx
     n = surface.size
@@ -32,7 +33,7 @@ def _surface_at(surface, x0, dx, x):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always", **_JIT)
-def _cell(surface, x0, dx, dz, n_z, x, z):  # type: ignore[no-untyped-def]
+def _cell(surface, x0, dx, dz, n_z, x, z):
     """Cell and position inside it of a point: i, j, t, s; clipped to the grid."""
     n_x = surface.size
     f = (x - x0) / dx
@@ -47,7 +48,7 @@ def _cell(surface, x0, dx, dz, n_z, x, z):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always", **_JIT)
-def _lookup(values, surface, x0, dx, dz, x, z):  # type: ignore[no-untyped-def]
+def _lookup(values, surface, x0, dx, dz, x, z):
     """Bilinear value at a point."""
     i, j, t, s = _cell(surface, x0, dx, dz, values.shape[1], x, z)
     return (1.0 - t) * ((1.0 - s) * values[i, j] + s * values[i, j + 1]) + t * (
@@ -56,13 +57,13 @@ def _lookup(values, surface, x0, dx, dz, x, z):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always", **_JIT)
-def _slowness(velocity, surface, x0, dx, dz, x, z):  # type: ignore[no-untyped-def]
+def _slowness(velocity, surface, x0, dx, dz, x, z):
     """Slowness at a point."""
     return 1.0 / _lookup(velocity, surface, x0, dx, dz, x, z)
 
 
 @njit(**_JIT)
-def sample_velocity(values, surface, x0, dx, dz, origin_x, origin_z, step, n_x, n_z, decay):  # type: ignore[no-untyped-def]
+def sample_velocity(values, surface, x0, dx, dz, origin_x, origin_z, step, n_x, n_z, decay):
     """Velocity on a level grid (n_x, n_z); above the surface it decays upward over ``decay`` km.
 
     The decay keeps first arrivals in the rock: a path through the air never pays.
@@ -81,7 +82,7 @@ def sample_velocity(values, surface, x0, dx, dz, origin_x, origin_z, step, n_x, 
 
 
 @njit(inline="always", **_JIT)
-def _field_at(times, origin_x, origin_z, step, x, z):  # type: ignore[no-untyped-def]
+def _field_at(times, origin_x, origin_z, step, x, z):
     """Bilinear time and its gradient on a level grid."""
     n_x, n_z = times.shape
     f = min(max((x - origin_x) / step, 0.0), n_x - 1.000001)
@@ -94,41 +95,36 @@ def _field_at(times, origin_x, origin_z, step, x, z):  # type: ignore[no-untyped
 
 
 @njit(**_JIT)
-def entry_points(
-    times, origin_x, origin_z, step, surface, x0, dx, start, anchor_x, water_slowness
-):  # type: ignore[no-untyped-def]
+def entry_points(times, origin_x, origin_z, step, surface, x0, dx, start, water_slowness):
     """Where rays enter the rock: the sea-floor point of least water plus rock time, per start.
 
-    The columns of the section grid are tried, and the anchor's easting: the direct wave through the
-    water. Bending moves the entry to the exact minimum.
+    Only the columns of the section grid are tried: bending moves the entry to the exact minimum and
+    compares with the direct wave through the water.
     """
     n_x = surface.size
-    floor_x = np.empty(n_x + 1)
-    floor_z = np.empty(n_x + 1)
-    floor_time = np.empty(n_x + 1)
-    for i in range(n_x + 1):
-        floor_x[i] = x0 + i * dx if i < n_x else anchor_x
-        floor_z[i] = surface[i] if i < n_x else _surface_at(surface, x0, dx, anchor_x)
-        floor_time[i] = _field_at(times, origin_x, origin_z, step, floor_x[i], floor_z[i])[0]
+    floor_time = np.empty(n_x)
+    for i in range(n_x):
+        floor_time[i] = _field_at(times, origin_x, origin_z, step, x0 + i * dx, surface[i])[0]
     out = np.empty((start.shape[0], 2))
     for p in range(start.shape[0]):
         best = np.inf
-        for i in range(n_x + 1):
+        for i in range(n_x):
+            x = x0 + i * dx
             t = (
-                water_slowness * math.hypot(floor_x[i] - start[p, 0], floor_z[i] - start[p, 1])
+                water_slowness * math.hypot(x - start[p, 0], surface[i] - start[p, 1])
                 + floor_time[i]
             )
             if t < best:
                 best = t
-                out[p, 0] = floor_x[i]
-                out[p, 1] = floor_z[i]
+                out[p, 0] = x
+                out[p, 1] = surface[i]
     return out
 
 
 @njit(**_JIT)
 def trace(
     times, origin_x, origin_z, step, surface, x0, dx, depth_max, entry, anchor, spacing, rays, count
-):  # type: ignore[no-untyped-def]
+):
     """Trace rays down the gradient of a time field from entries to its anchor, in place.
 
     ``rays`` (n, capacity, 2) gets evenly spaced nodes about ``spacing`` apart, ``count`` (n,) how
@@ -176,12 +172,12 @@ def trace(
 
 
 @njit(**_JIT)
-def _resample(path, n, spacing, capacity, out):  # type: ignore[no-untyped-def]
+def _resample(path, n, spacing, capacity, out):
     """Evenly spaced nodes along a path of n points; returns how many."""
     length = 0.0
     for k in range(1, n):
         length += math.hypot(path[k, 0] - path[k - 1, 0], path[k, 1] - path[k - 1, 1])
-    m = min(max(int(math.ceil(length / spacing)), 4), capacity - 1)
+    m = min(max(math.ceil(length / spacing), 4), capacity - 1)
     out[0, 0], out[0, 1] = path[0, 0], path[0, 1]
     k, walked, target = 1, 0.0, 0.0
     for q in range(1, m):
@@ -200,24 +196,33 @@ def _resample(path, n, spacing, capacity, out):  # type: ignore[no-untyped-def]
     return m + 1
 
 
+@njit(inline="always", **_JIT)
+def _segment(surface, x0, dx, ax, az, bx, bz):
+    """Length and middle of a ray's segment; one that would cut through the air runs under it."""
+    mx, mz = 0.5 * (ax + bx), 0.5 * (az + bz)
+    top = _surface_at(surface, x0, dx, mx)
+    if mz < top:
+        return math.hypot(mx - ax, top - az) + math.hypot(bx - mx, bz - top), mx, top
+    return math.hypot(bx - ax, bz - az), mx, mz
+
+
 @njit(**_JIT)
-def ray_time(velocity, surface, x0, dx, dz, ray, n):  # type: ignore[no-untyped-def]
+def ray_time(velocity, surface, x0, dx, dz, ray, n):
     """Travel time along one ray's rock part, Simpson's rule on every segment [s]."""
     total = 0.0
     before = _slowness(velocity, surface, x0, dx, dz, ray[0, 0], ray[0, 1])
     for k in range(1, n):
         x, z = ray[k, 0], ray[k, 1]
         after = _slowness(velocity, surface, x0, dx, dz, x, z)
-        middle = _slowness(
-            velocity, surface, x0, dx, dz, 0.5 * (x + ray[k - 1, 0]), 0.5 * (z + ray[k - 1, 1])
-        )
-        total += math.hypot(x - ray[k - 1, 0], z - ray[k - 1, 1]) * (before + 4 * middle + after)
+        length, mx, mz = _segment(surface, x0, dx, ray[k - 1, 0], ray[k - 1, 1], x, z)
+        middle = _slowness(velocity, surface, x0, dx, dz, mx, mz)
+        total += length * (before + 4 * middle + after)
         before = after
     return total / 6.0
 
 
 @njit(**_JIT)
-def water_time(start, entry, in_water, water_slowness):  # type: ignore[no-untyped-def]
+def water_time(start, entry, in_water, water_slowness):
     """Time from a start in the water to the entry [s]; zero for a start on the rock."""
     if not in_water:
         return 0.0
@@ -225,7 +230,7 @@ def water_time(start, entry, in_water, water_slowness):  # type: ignore[no-untyp
 
 
 @njit(inline="always", **_JIT)
-def _gradient(velocity, surface, x0, dx, dz, x, z, h):  # type: ignore[no-untyped-def]
+def _gradient(velocity, surface, x0, dx, dz, x, z, h):
     """Slowness gradient by central differences over +-h."""
     return (
         (
@@ -239,6 +244,27 @@ def _gradient(velocity, surface, x0, dx, dz, x, z, h):  # type: ignore[no-untype
         )
         / (2 * h),
     )
+
+
+@njit(inline="always", **_JIT)
+def _is_uneven(ray):
+    """The entry has slid along the sea floor towards its neighbour, or away from it."""
+    first = math.hypot(ray[1, 0] - ray[0, 0], ray[1, 1] - ray[0, 1])
+    second = math.hypot(ray[2, 0] - ray[1, 0], ray[2, 1] - ray[1, 1])
+    return not 0.6 * second < first < 1.6 * second
+
+
+@njit(**_JIT)
+def _respace(surface, x0, dx, ray, n, path):
+    """Space a ray's nodes evenly again, in place; ``path`` is room for a copy."""
+    length = 0.0
+    for k in range(n):
+        path[k, 0], path[k, 1] = ray[k, 0], ray[k, 1]
+        if k:
+            length += math.hypot(ray[k, 0] - ray[k - 1, 0], ray[k, 1] - ray[k - 1, 1])
+    _resample(path, n, (1.0 + 1e-9) * length / (n - 1), ray.shape[0], ray)
+    for k in range(1, n - 1):
+        ray[k, 1] = max(ray[k, 1], _surface_at(surface, x0, dx, ray[k, 0]))
 
 
 @njit(**_JIT)
@@ -257,7 +283,7 @@ def bend(
     n_steps,
     tolerance,
     times,
-):  # type: ignore[no-untyped-def]
+):
     """Bend rays to the nearest minimum of travel time, in place; ``times`` gets the result.
 
     Every node moves across its ray, all nodes of a ray at once: a Newton step with the tridiagonal
@@ -284,6 +310,11 @@ def bend(
             start[p], ray[0], in_water[p], water_slowness
         )
         for _ in range(n_steps):
+            if in_water[p] and _is_uneven(ray):
+                _respace(surface, x0, dx, ray, n, trial)
+                current = ray_time(velocity, surface, x0, dx, dz, ray, n) + water_time(
+                    start[p], ray[0], in_water[p], water_slowness
+                )
             for k in range(n):
                 x, z = ray[k, 0], ray[k, 1]
                 u_node[k] = _slowness(velocity, surface, x0, dx, dz, x, z)
@@ -350,6 +381,19 @@ def bend(
                     gradient[0] += water_slowness * (wx * normal[0, 0] + wz * normal[0, 1])
                     across = -wz * normal[0, 0] + wx * normal[0, 1]
                     diagonal[0] += water_slowness / length * across * across
+            # nodes on the surface that the step would push into the air stay where they are
+            for k in range(max(first, 1), n - 1):
+                top = _surface_at(surface, x0, dx, ray[k, 0])
+                slope = (
+                    _surface_at(surface, x0, dx, ray[k, 0] + 0.5 * dx)
+                    - _surface_at(surface, x0, dx, ray[k, 0] - 0.5 * dx)
+                ) / dx
+                into_air = -gradient[k] * (normal[k, 1] - slope * normal[k, 0]) < 0.0
+                if ray[k, 1] <= top + 1e-6 * h and into_air:
+                    gradient[k] = 0.0
+                    diagonal[k] = 1.0
+                    upper[k - 1] = 0.0
+                    upper[k] = 0.0
             # Thomas algorithm on nodes first .. n - 2
             last = n - 2
             if last < first:
@@ -398,17 +442,25 @@ def bend(
                 scale *= 0.4
             if gained < tolerance:
                 break
+        if in_water[p]:
+            # straight through the water to the anchor: nothing is left of the ray in the rock
+            direct = water_time(start[p], ray[n - 1], True, water_slowness)
+            if direct < current:
+                current = direct
+                for k in range(n - 1):
+                    ray[k, 0], ray[k, 1] = ray[n - 1, 0], ray[n - 1, 1]
         times[p] = current
 
 
 @njit(**_JIT)
 def ray_kernel(
     velocity, slope, surface, x0, dx, dz, basis_x, basis_z, kept_x, kept_z, rays, count, out
-):  # type: ignore[no-untyped-def]
+):
     """Derivative of every ray's time with respect to the whitened unknowns.
 
     ``slope`` (n_easting, n_depth) is d velocity / d process; the row of a ray is the integral of
-    -slope / velocity**2 * basis along it, by the midpoint rule. ``out`` (n_rays, n_unknowns) is overwritten.
+    -slope / velocity**2 * basis along it, by the midpoint rule. ``out``
+    (n_rays, n_unknowns) is overwritten.
     """
     k_x, k_z = basis_x.shape[1], basis_z.shape[1]
     n_z = velocity.shape[1]
@@ -419,9 +471,9 @@ def ray_kernel(
         table[:, :] = 0.0
         ray, n = rays[p], count[p]
         for k in range(1, n):
-            x = 0.5 * (ray[k, 0] + ray[k - 1, 0])
-            z = 0.5 * (ray[k, 1] + ray[k - 1, 1])
-            weight = math.hypot(ray[k, 0] - ray[k - 1, 0], ray[k, 1] - ray[k - 1, 1])
+            weight, x, z = _segment(
+                surface, x0, dx, ray[k - 1, 0], ray[k - 1, 1], ray[k, 0], ray[k, 1]
+            )
             i, j, t, s = _cell(surface, x0, dx, dz, n_z, x, z)
             v = _lookup(velocity, surface, x0, dx, dz, x, z)
             value = -weight * _lookup(slope, surface, x0, dx, dz, x, z) / (v * v)
@@ -437,7 +489,7 @@ def ray_kernel(
 
 
 @njit(**_JIT)
-def ray_lengths(origin_x, origin_z, step_x, step_z, rays, count, out):  # type: ignore[no-untyped-def]
+def ray_lengths(origin_x, origin_z, step_x, step_z, rays, count, out):
     """Add the length of rays [km] to the cells of a level grid, (n_z, n_x), in place."""
     n_z, n_x = out.shape
     for p in range(rays.shape[0]):

@@ -17,7 +17,7 @@ _JIT = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
 @njit(**_JIT)
-def _push(heap_time, heap_node, size, time, node):  # type: ignore[no-untyped-def]
+def _push(heap_time, heap_node, size, time, node):
     """Add a node to the binary heap; returns the new size."""
     k = size
     while k > 0:
@@ -33,7 +33,7 @@ def _push(heap_time, heap_node, size, time, node):  # type: ignore[no-untyped-de
 
 
 @njit(**_JIT)
-def _pop(heap_time, heap_node, size):  # type: ignore[no-untyped-def]
+def _pop(heap_time, heap_node, size):
     """Take the root off the heap and restore it; returns the new size."""
     size -= 1
     time, node = heap_time[size], heap_node[size]
@@ -55,7 +55,7 @@ def _pop(heap_time, heap_node, size):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always", **_JIT)
-def _side(factor, times, fixed, i, j, di, dj, n_x, n_z):  # type: ignore[no-untyped-def]
+def _side(factor, times, fixed, i, j, di, dj, n_x, n_z):
     """Upwind neighbour along one axis: sign, and the difference f' = (a f - b) per step."""
     best = np.inf
     sign = 0
@@ -68,18 +68,13 @@ def _side(factor, times, fixed, i, j, di, dj, n_x, n_z):  # type: ignore[no-unty
         return 0, 0.0, 0.0
     p, q = i - sign * di, j - sign * dj
     pp, qq = p - sign * di, q - sign * dj
-    if (
-        0 <= pp < n_x
-        and 0 <= qq < n_z
-        and fixed[pp, qq]
-        and times[pp, qq] <= times[p, q]
-    ):
+    if 0 <= pp < n_x and 0 <= qq < n_z and fixed[pp, qq] and times[pp, qq] <= times[p, q]:
         return sign, 1.5, 2.0 * factor[p, q] - 0.5 * factor[pp, qq]
     return sign, 1.0, factor[p, q]
 
 
 @njit(**_JIT)
-def march(velocity, source_i, source_j, step):  # type: ignore[no-untyped-def]
+def march(velocity, source_i, source_j, step):
     """Travel time over distance from a node of a level grid.
 
     Parameters

@@ -162,7 +162,8 @@ class RayForward:
         velocity, slope = prior.velocity_and_derivative(unknowns)
         out = np.empty((self.geometry.n_picks, prior.n_unknowns))
         kernels.ray_kernel(
-            velocity, slope * prior.amplitude, grid.surface, grid.x0, grid.cell_easting, grid.cell_depth,
+            velocity, slope * prior.amplitude,
+            grid.surface, grid.x0, grid.cell_easting, grid.cell_depth,
             prior.basis_easting, prior.basis_depth, prior.kept[0], prior.kept[1],
             rays.nodes, rays.count, out,
         )  # fmt: skip

@@ -152,7 +152,7 @@ def _serve() -> None:
             times = referee_times(velocity, grid, geometry, step)
             answer = np.ascontiguousarray(times, np.float64).tobytes()
             out.write(struct.pack("<q", len(answer)) + answer)
-        except Exception as error:
+        except (SeisnbError, ArithmeticError, RuntimeError, ValueError) as error:
             message = str(error).encode() or b"referee: failed"
             out.write(struct.pack("<q", -len(message)) + message)
         out.flush()

@@ -2,11 +2,11 @@
 
     T_i(x, xs) = T_bg(x, xs) (1 + sum_k a_ik phi_k(x, xs))
 
-The basis phi_k is shared and learnt once (:mod:`seisnb.traveltime.wavefront_training`); a model i is
-only its head a_i, found by Gauss-Newton on the eikonal residual r = |grad T| v - 1 at collocation
-points, all sources at once. r counts a relative error of slowness, which is what times are made of;
-the squared form |grad T|^2 v^2 - 1 lets the few fastest points rule where velocities differ tenfold
-(5 ms instead of 1.2 ms rms on such a line). Its derivative with respect to velocity is closed-form.
+The basis phi_k is shared and learnt once (:mod:`seisnb.traveltime.wavefront_training`); a model i
+is only its head a_i, found by Gauss-Newton (:mod:`seisnb.traveltime.wavefront_heads`) on the
+eikonal residual r = |grad T| v - 1 at collocation points, all sources at once. r is the relative
+error of slowness, which is what times are made of; the squared form |grad T|^2 v^2 - 1 lets the few
+fastest points rule where velocities differ tenfold (5 ms instead of 1.2 ms rms on such a line).
 
 All functions are pure and hold no state: members may run in threads.
 """
@@ -24,8 +24,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from seisnb.conventions import CheckpointError, InputError
-from seisnb.traveltime.wavefront_trunk import Background, GridFrame, Trunk
+from seisnb.conventions import CheckpointError
+from seisnb.traveltime.wavefront_heads import (
+    Collocation,
+    HeadFit,
+    bilinear,
+    fit_heads,
+    velocity_sensitivity,
+)
+from seisnb.traveltime.wavefront_trunk import Background, GridFrame, Trunk, scale_jets
 
 Array = NDArray[np.float64]
 __all__ = [
@@ -36,7 +43,6 @@ __all__ = [
     "WavefrontNetwork",
     "fit_heads",
     "load_network",
-    "velocity_sensitivity",
 ]
 
 _FORMAT = "seisnb wavefront network 1"
@@ -60,72 +66,6 @@ class RayBasis:
     def __matmul__(self, head: Tensor) -> Tensor:
         """Times (n_sources, ...) [s] of a head (H,)."""
         return self.background + self.corrections @ head.to(self.corrections)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Collocation:
-    """Where the eikonal equation is asked of a head, with everything that no model changes.
-
-    Attributes
-    ----------
-    points, sources : Tensor, (n, 2)
-        Easting and depth below the surface [km].
-    background : Tensor, (2, n)
-        Gradient of T_bg [s/km].
-    corrections : Tensor, (2, n, H)
-        Gradients of T_bg phi_k [s/km].
-    node : Tensor of int64, (n, 4)
-        Flat indices of the four grid nodes around every point.
-    weight : Tensor, (n, 4)
-        Their bilinear weights.
-    shape : tuple of int
-        (nx, nz) of the velocity grid.
-    """
-
-    points: Tensor
-    sources: Tensor
-    background: Tensor
-    corrections: Tensor
-    node: Tensor
-    weight: Tensor
-    shape: tuple[int, int]
-
-    def velocity(self, models: Tensor) -> Tensor:
-        """Velocity (..., n) [km/s] of models (..., nx, nz) at the points, bilinear."""
-        if tuple(models.shape[-2:]) != self.shape:
-            raise InputError(
-                f"wavefront network: velocity models are {tuple(models.shape[-2:])}, the network's "
-                f"grid is {self.shape} (easting, depth)."
-            )
-        flat = models.reshape(*models.shape[:-2], -1).to(self.weight)
-        return (flat[..., self.node] * self.weight).sum(-1)
-
-    def to_grid(self, sensitivity: Tensor) -> Tensor:
-        """Sensitivities (m, n) to velocity at the points, to the grid's nodes: (m, nx, nz)."""
-        m = len(sensitivity)
-        grid = sensitivity.new_zeros(m, self.shape[0] * self.shape[1])
-        parts = (sensitivity[:, :, None] * self.weight.to(sensitivity)).reshape(m, -1)
-        grid.index_add_(1, self.node.reshape(-1), parts)
-        return grid.reshape(m, *self.shape)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class HeadFit:
-    """Heads of some models, and how well they obey the eikonal equation.
-
-    Attributes
-    ----------
-    heads : Tensor, (n_models, H)
-        float64.
-    residual_rms : Tensor, (n_models,)
-        Root mean square of |grad T| v - 1.
-    n_steps : Tensor, (n_models,)
-        Gauss-Newton steps taken (each one factorisation).
-    """
-
-    heads: Tensor
-    residual_rms: Tensor
-    n_steps: Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -250,6 +190,24 @@ class WavefrontNetwork:
             shape=(self.frame.nx, self.frame.nz),
         )
 
+    def velocity_sensitivity(
+        self,
+        where: Collocation,
+        velocity: Tensor,
+        head: Tensor,
+        points: ArrayLike | Tensor,
+        sources: ArrayLike | Tensor,
+        *,
+        ridge: float = 1e-6,
+    ) -> Tensor:
+        """Derivative of picks' network times with respect to velocity, the head refitted.
+
+        Points and sources (m, 2): easting and depth below the surface [km]. Returns (m, n) as
+        :func:`seisnb.traveltime.wavefront_heads.velocity_sensitivity` does.
+        """
+        derivative = self.jets(points, sources)[1][0]
+        return velocity_sensitivity(where, velocity, head, derivative, ridge=ridge)
+
     def eikonal_residual(self, head: Tensor, velocity: Tensor, where: Collocation) -> float:
         """Root mean square of |grad T| v - 1 for a head and its model (nx, nz) at given points."""
         head = head.to(where.background)
@@ -323,163 +281,6 @@ def load_network(path: Path) -> WavefrontNetwork:
         sources=tensor["sources"],
         prior_head=tensor["prior_head"],
     )  # fmt: skip
-
-
-@torch.no_grad()
-def fit_heads(
-    where: Collocation,
-    velocity: Tensor,
-    start: Tensor,
-    *,
-    n_steps: int = 8,
-    tolerance: float = 1e-3,
-    ridge: float = 1e-6,
-) -> HeadFit:
-    """Solve the heads of models by damped Gauss-Newton on the eikonal residual.
-
-    Minimises mean r^2 + ridge |a|^2 with r = |grad T| v - 1. Normal equations in float64;
-    Levenberg damping starts at zero and grows tenfold while a step does not gain.
-
-    Parameters
-    ----------
-    where : Collocation
-        Points, from :meth:`WavefrontNetwork.collocate`; many more than H.
-    velocity : Tensor, (n_models, nx, nz) or (nx, nz)
-        Models [km/s].
-    start : Tensor, (n_models, H) or (H,)
-        Where to start: zeros, the network's ``prior_head``, or a neighbouring model's head.
-    n_steps : int
-        Most steps per model.
-    tolerance : float
-        A model is done when a step lowers its objective by less than this share.
-    ridge : float
-        Weight of |a|^2.
-    """
-    models = velocity if velocity.ndim == 3 else velocity[None]
-    heads = start.double().expand(len(models), -1).clone()
-    rms = torch.empty(len(models), dtype=torch.float64)
-    taken = torch.zeros(len(models), dtype=torch.int64)
-    for i, speed in enumerate(where.velocity(models).double()):
-        heads[i], rms[i], taken[i] = _fit_head(
-            where, speed, heads[i], n_steps=n_steps, tolerance=tolerance, ridge=ridge
-        )
-    return HeadFit(heads=heads, residual_rms=rms, n_steps=taken)
-
-
-def _fit_head(
-    where: Collocation, speed: Tensor, head: Tensor, *, n_steps: int, tolerance: float, ridge: float
-) -> tuple[Tensor, float, int]:
-    """One model's head, residual rms and steps taken."""
-    n = len(speed)
-    identity = torch.eye(len(head), dtype=torch.float64, device=speed.device)
-    direction, norm = _gradients(where, head)
-    residual = norm * speed - 1
-    value = float(residual @ residual) / n + ridge * float(head @ head)
-    damping, step = 0.0, 0
-    for step in range(1, n_steps + 1):
-        jacobian = _jacobian(where, direction, speed)
-        normal = jacobian.T @ jacobian / n + ridge * identity
-        slope = jacobian.T @ residual / n + ridge * head
-        gained = 0.0
-        for _ in range(6):
-            factor = torch.linalg.cholesky(normal + (damping + 1e-12) * identity)
-            trial = head - torch.cholesky_solve(slope[:, None], factor)[:, 0]
-            direction_new, norm = _gradients(where, trial)
-            residual_new = norm * speed - 1
-            value_new = float(residual_new @ residual_new) / n + ridge * float(trial @ trial)
-            if value_new < value:
-                gained = value - value_new
-                head, direction, residual, value = trial, direction_new, residual_new, value_new
-                damping *= 0.1
-                break
-            damping = max(10 * damping, 1e-4 * float(normal.diagonal().mean()))
-        if gained < tolerance * value:
-            break
-    return head, float((residual @ residual / n).sqrt()), step
-
-
-def _gradients(where: Collocation, head: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit direction (2, n) and length (n,) of grad T, float64."""
-    gradient = (where.background + where.corrections @ head.to(where.corrections)).double()
-    norm = torch.sqrt((gradient**2).sum(0) + 1e-24)
-    return gradient / norm, norm
-
-
-def _jacobian(where: Collocation, direction: Tensor, speed: Tensor) -> Tensor:
-    """dr/da (n, H), float64: v (grad T / |grad T|) . grad(T_bg phi_k)."""
-    along = (direction * speed).to(where.corrections)[:, :, None]
-    return (where.corrections[0] * along[0]).addcmul_(where.corrections[1], along[1]).double()
-
-
-@torch.no_grad()
-def velocity_sensitivity(
-    network: WavefrontNetwork,
-    where: Collocation,
-    velocity: Tensor,
-    head: Tensor,
-    points: ArrayLike | Tensor,
-    sources: ArrayLike | Tensor,
-    *,
-    ridge: float = 1e-6,
-) -> Tensor:
-    """Derivative of network times with respect to velocity, with the head refitted: closed form.
-
-    The fit's stationarity J^T r + n ridge a = 0 is differentiated exactly. With e = grad T/|grad T|,
-    r = |grad T| v - 1 and J = v e . grad(T_bg phi),
-
-        dT/dv = -F M^-1 J^T diag(|grad T| + r / v),
-        M = J^T J + (curvature of |grad T| times r v) + n ridge I,    F = dT/da.
-
-    Where r vanishes this is the Gauss-Newton form -F M^-1 J^T diag(|grad T|).
-
-    Parameters
-    ----------
-    network, where : WavefrontNetwork, Collocation
-        The network and the points its head was fitted on.
-    velocity, head : Tensor, (nx, nz) and (H,)
-        The model [km/s] and its fitted head.
-    points, sources : array_like, (m, 2)
-        Picks: easting and depth below the surface [km].
-    ridge : float
-        That of the fit.
-
-    Returns
-    -------
-    Tensor, (m, n)
-        Sensitivity to velocity at every collocation point [s/(km/s)]; :meth:`Collocation.to_grid`
-        carries it to the nodes of the grid.
-    """
-    head = head.double()
-    speed = where.velocity(velocity).double()
-    direction, norm = _gradients(where, head)
-    residual = norm * speed - 1
-    jacobian = _jacobian(where, direction, speed)
-    across = torch.stack([-direction[1], direction[0]]).to(where.corrections)[:, :, None]
-    bend = (where.corrections[0] * across[0]).addcmul_(where.corrections[1], across[1]).double()
-    normal = jacobian.T @ jacobian + bend.T @ (bend * (residual * speed / norm)[:, None])
-    normal.diagonal().add_(len(speed) * ridge)
-    picks = network.jets(points, sources)[1][0].double()
-    solved = torch.linalg.solve(normal, picks.T)
-    return -(jacobian @ solved).T * (norm + residual / speed)
-
-
-def scale_jets(background: Tensor, phi: Tensor) -> Tensor:
-    """Jets (3, n, H) of T_bg phi_k from the jets of T_bg (3, n) and phi (3, n, H)."""
-    out = background[0][None, :, None] * phi
-    out[1:].addcmul_(background[1:, :, None], phi[0])
-    return out
-
-
-def bilinear(points: Tensor, frame: GridFrame) -> tuple[Tensor, Tensor]:
-    """Flat node indices (n, 4) and weights (n, 4) of points (n, 2), held to the grid's edges."""
-    u = ((points[:, 0] - frame.x0) / frame.dx).clamp(0, frame.nx - 1)
-    w = (points[:, 1] / frame.dz).clamp(0, frame.nz - 1)
-    i, k = u.long().clamp(max=frame.nx - 2), w.long().clamp(max=frame.nz - 2)
-    a, b = u - i, w - k
-    corner = i * frame.nz + k
-    node = torch.stack([corner, corner + 1, corner + frame.nz, corner + frame.nz + 1], dim=1)
-    weight = torch.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b], dim=1)
-    return node, weight
 
 
 def _host(values: ArrayLike | Tensor) -> ArrayLike:

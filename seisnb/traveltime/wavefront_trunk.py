@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -64,12 +65,12 @@ class GridFrame:
     @property
     def easting(self) -> Array:
         """Eastings of the columns, (nx,) [km]."""
-        return self.x0 + self.dx * np.arange(self.nx)
+        return np.asarray(self.x0 + self.dx * np.arange(self.nx))
 
     @property
     def below_surface(self) -> Array:
         """Depths of the rows below the surface, (nz,) [km]."""
-        return self.dz * np.arange(self.nz)
+        return np.asarray(self.dz * np.arange(self.nz))
 
     @property
     def nodes(self) -> Array:
@@ -163,9 +164,7 @@ class _SineJet(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
-    ) -> Tensor:
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
         sine, cosine, jet = ctx.saved_tensors  # type: ignore[attr-defined]
         out = cosine * grad
         bend = grad[1] * jet[1]
@@ -246,12 +245,12 @@ class Trunk:
 def initial_weights(
     width: int, depth: int, n_basis: int, generator: torch.Generator, dtype: torch.dtype
 ) -> list[Tensor]:
-    """Random weights; the first layer's frequencies are those of a kernel of unit length."""
+    """Random weights; the first layer's frequencies are about those of a kernel of unit length."""
     sizes = [Trunk.n_features, *[width] * depth, n_basis]
     weights = []
-    for i, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         last = i == len(sizes) - 2
-        scale = 1.0 if i == 0 else math.sqrt((1 if last else 2) / n_in)
+        scale = 0.8 if i == 0 else math.sqrt(1 / n_in)
         weight = scale * torch.randn(n_out, n_in, generator=generator, dtype=dtype)
         bias = math.pi * (2 * torch.rand(n_out, generator=generator, dtype=dtype) - 1)
         weights += [weight, torch.zeros_like(bias) if last else bias]
@@ -285,3 +284,10 @@ def fit_background(velocity: Array, frame: GridFrame, *, dtype: torch.dtype) -> 
         datum=torch.as_tensor(smooth, dtype=dtype),
         slope=torch.as_tensor(np.gradient(smooth, x), dtype=dtype),
     )
+
+
+def scale_jets(background: Tensor, phi: Tensor) -> Tensor:
+    """Jets (3, n, H) of T_bg phi_k from the jets of T_bg (3, n) and phi (3, n, H)."""
+    out = background[0][None, :, None] * phi
+    out[1:].addcmul_(background[1:, :, None], phi[0])
+    return out

@@ -20,7 +20,6 @@ from seisnb.traveltime.wavefront import (
     WavefrontNetwork,
     fit_heads,
     load_network,
-    velocity_sensitivity,
 )
 from seisnb.traveltime.wavefront_training import (
     TrainingStep,
@@ -40,9 +39,7 @@ STEP = 0.5
 FRAME = GridFrame(
     x0=0.0, dx=STEP, nx=61, dz=STEP, nz=25, surface=(np.array([0.0, 30.0]), np.zeros(2))
 )
-HILLY = replace(
-    FRAME, surface=(np.linspace(0, 30, 16), 0.4 * np.sin(np.linspace(0, 9, 16)) - 0.2)
-)
+HILLY = replace(FRAME, surface=(np.linspace(0, 30, 16), 0.4 * np.sin(np.linspace(0, 9, 16)) - 0.2))
 SOURCES = np.stack([np.arange(3.0, 30.0, 4.0), np.zeros(7)], axis=1)
 
 
@@ -100,7 +97,7 @@ def trained() -> WavefrontNetwork:
 def where(trained: WavefrontNetwork) -> Collocation:
     """Collocation points for fitting heads."""
     generator = torch.Generator().manual_seed(7)
-    return trained.collocate(*fitting_points(trained, 2000, generator))
+    return trained.collocate(*fitting_points(trained, generator, n=2000))
 
 
 def pairs(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -214,9 +211,7 @@ class TestTraining:
                 points = np.stack([x, 0 * x], axis=1)
                 truth = referee(model, source[0])[2:-1:2, 0]
                 error.append(trained.times(points, source[None], head).numpy() - truth)
-                background_error.append(
-                    trained.times(points, source[None], zero).numpy() - truth
-                )
+                background_error.append(trained.times(points, source[None], zero).numpy() - truth)
         rms, background_rms = (float(np.std(e)) for e in (error, background_error))
         assert rms < 0.04
         assert rms < 0.2 * background_rms
@@ -231,9 +226,7 @@ class TestTraining:
         after = trained.eikonal_residual(fit.heads[0], model, where)
         assert after == pytest.approx(float(fit.residual_rms[0]), rel=1e-3)
         assert after < 0.3 * before
-        fresh = trained.collocate(
-            *fitting_points(trained, 2000, torch.Generator().manual_seed(8))
-        )
+        fresh = trained.collocate(*fitting_points(trained, torch.Generator().manual_seed(8), n=2000))
         assert trained.eikonal_residual(fit.heads[0], model, fresh) < 1.3 * after
 
     def test_warm_start_reaches_the_same_head_in_fewer_steps(
@@ -269,15 +262,15 @@ class TestTraining:
 
     def test_refresh_goes_on_from_a_network(self, trained: WavefrontNetwork) -> None:
         reports: list[TrainingStep] = []
-        config = WavefrontConfig(n_collocation=500, n_steps=40, learning_rate=2e-3)
+        config = WavefrontConfig(n_collocation=500, n_steps=150, learning_rate=5e-3)
         models = draws(32, seed=60)
         refreshed = train_wavefront(
             models, SOURCES, FRAME, generator=torch.Generator().manual_seed(1),
             config=config, network=trained, progress=reports.append,
         )  # fmt: skip
-        assert reports[-1].step == 40
+        assert reports[-1].step == 150
         assert reports[-1].fraction == 1.0
-        points = fitting_points(trained, 1000, torch.Generator().manual_seed(2))
+        points = fitting_points(trained, torch.Generator().manual_seed(2), n=1000)
         rms = [
             float(fit_heads(n.collocate(*points), models, n.prior_head).residual_rms.mean())
             for n in (trained, refreshed)
@@ -296,7 +289,7 @@ class TestTraining:
         [
             (draws(2, 0)[:, :-1], SOURCES, "expected \\(n_models, 61, 25\\)"),
             (-draws(2, 0), SOURCES, "above zero"),
-            (draws(2, 0), SOURCES + [40.0, 0.0], "source 0 at easting 43 km"),
+            (draws(2, 0), SOURCES + np.array([40.0, 0.0]), "source 0 at easting 43 km"),
             (draws(2, 0), SOURCES[:, 0], "expected \\(n_sources, 2\\)"),
         ],
     )
@@ -326,7 +319,7 @@ class TestSensitivity:
         head = refit(model, torch.zeros(trained.n_basis, dtype=torch.float64))
         points = np.array([[25.0, 0.0], [14.0, 0.0], [20.0, 0.0], [8.0, 3.0]])
         sources = np.array([[3.0, 0.0], [7.0, 0.0], [11.0, 0.0], [27.0, 0.0]])
-        found = velocity_sensitivity(trained, where, model, head, points, sources, ridge=ridge)
+        found = trained.velocity_sensitivity(where, model, head, points, sources, ridge=ridge)
         kernel = where.to_grid(found)
         change = draws(3, seed=55).double() - draws(3, seed=56).double()
         basis = trained.jets(points, sources)[1][0].double()
@@ -335,8 +328,8 @@ class TestSensitivity:
             ahead, behind = (refit(model + s * step * direction, head) for s in (1, -1))
             expected = basis @ (ahead - behind) / (2 * step)
             torch.testing.assert_close(
-                (kernel * direction).sum((1, 2)), expected, rtol=0.02,
-                atol=0.02 * float(expected.abs().max()),
+                (kernel * direction).sum((1, 2)), expected, rtol=0.01,
+                atol=0.01 * float(expected.abs().max()),
             )  # fmt: skip
 
     def test_grid_and_points_give_the_same_change(
