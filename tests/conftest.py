@@ -11,6 +11,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+pytest.register_assert_rewrite("tests.contracts")
 
 
 @pytest.fixture(scope="session")

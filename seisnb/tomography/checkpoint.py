@@ -118,10 +118,11 @@ def open_checkpoint(folder: Path | None, problem: Problem) -> Checkpoint:
     manifest = folder / "manifest.json"
     if manifest.exists():
         try:
-            found = json.loads(manifest.read_text())
-        except ValueError as error:
+            found = dict(json.loads(manifest.read_text()))
+        except (TypeError, ValueError) as error:
             raise CheckpointError(
-                f"checkpoint: {manifest} is not JSON. Delete the folder {folder} to start anew."
+                f"checkpoint: {manifest} is not a JSON object. Delete the folder {folder} to start "
+                "anew."
             ) from error
         for name, expected in identity.items():
             if found.get(name) != expected:

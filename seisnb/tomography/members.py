@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from seisnb.inference.base import Linearised, in_parallel, run, seeded
-from seisnb.inference.rml import RandomisedMaximumLikelihood
+from seisnb.inference.rml import SCALE_WEIGHT, RandomisedMaximumLikelihood
 from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.config import Handles, Progress
 from seisnb.tomography.finish import finish_member, worker_count
@@ -108,8 +108,9 @@ def member_task(
         generator = seeded(config.seed, index)
         scale = peak.sigma_scale
         if config.infer_sigma:
-            # the posterior of a variance is inverse chi2 with the free picks as its degrees
-            shape = torch.tensor(peak.n_free / 2, dtype=torch.float64)
+            # the posterior of a variance is inverse chi2; its degrees are the free picks and the
+            # pseudo-data of the belief that the given sigmas are right
+            shape = torch.tensor((peak.n_free + SCALE_WEIGHT) / 2, dtype=torch.float64)
             scale *= float(torch.sqrt(shape / _gamma(shape, generator)))
         position, here = peak.fit.position, peak.fit.here
         target = replace(problem.target, std=problem.target.std * scale)

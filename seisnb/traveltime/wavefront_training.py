@@ -127,7 +127,7 @@ def train_wavefront(
         heads = 1e-3 * torch.randn(len(models), config.n_basis, generator=generator, dtype=dtype)
         heads = heads.to(models.device)
     else:
-        where = network.collocate(*fitting_points(network, generator, n=10 * network.n_basis))
+        where = network.collocate(*fitting_points(network, 10 * network.n_basis, generator))
         heads = fit_heads(where, models, network.prior_head).heads.to(models)
     weights = [w.detach().clone().requires_grad_() for w in trunk.weights]
     trunk = Trunk(
@@ -182,7 +182,7 @@ def collocation_points(
 
 
 def fitting_points(
-    network: WavefrontNetwork, generator: torch.Generator, *, n: int = 2000
+    network: WavefrontNetwork, n: int, generator: torch.Generator
 ) -> tuple[Array, Array]:
     """Points and sources for fitting heads: the training's, with more of the survey's sources."""
     background = network.trunk.background

@@ -99,6 +99,7 @@ def test_curved_profile_by_quadrature() -> None:
 
     def along(p: float, turn: float, power: int) -> float:
         """2 int (p v)**power / (v sqrt(1 - (p v)**2)) dz, with z = turn - u2."""
+
         def integrand(u: float) -> float:
             v = speed(turn - u * u)
             return 2 * u * (p * v) ** power / (v * np.sqrt(1 - (p * v) ** 2))

@@ -157,7 +157,10 @@ def test_kernel_against_finite_differences(surface: Surface, kind: FieldKind, se
     scale = np.linalg.norm(same_branch)
     assert np.linalg.norm(predicted_settled - same_branch) < 0.01 * scale
     anew = [model.times(here + sign * step * along, known)[0] for sign in (1, -1)]
-    assert np.linalg.norm(predicted - (anew[0] - anew[1]) / (2 * step)) < (0.15 if surface == "valley" else 0.05) * scale
+    assert (
+        np.linalg.norm(predicted - (anew[0] - anew[1]) / (2 * step))
+        < (0.15 if surface == "valley" else 0.05) * scale
+    )
 
 
 def test_kernel_and_times_do_not_know_rock_that_no_ray_visits() -> None:
@@ -263,7 +266,7 @@ def test_direct_wave_has_no_kernel() -> None:
 
 
 def test_coincident_points() -> None:
-    """A shot on its receiver: no time, no kernel, nothing NaN; and one right above a seismometer."""
+    """A shot on its receiver: no time, no kernel, nothing NaN; and one above a seismometer."""
     survey = make_survey(
         travel_time=[0.01, 0.5, 0.9], pick_std=0.01, shot_easting=[3.0, 3.0, 1.0], shot_depth=0.0,
         receiver_easting=[3.0, 4.0, 3.0], receiver_depth=0.0,

@@ -97,7 +97,7 @@ def trained() -> WavefrontNetwork:
 def where(trained: WavefrontNetwork) -> Collocation:
     """Collocation points for fitting heads."""
     generator = torch.Generator().manual_seed(7)
-    return trained.collocate(*fitting_points(trained, generator, n=2000))
+    return trained.collocate(*fitting_points(trained, 2000, generator))
 
 
 def pairs(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -216,6 +216,26 @@ class TestTraining:
         assert rms < 0.04
         assert rms < 0.2 * background_rms
 
+    def test_topography_agrees_with_the_closed_form(self) -> None:
+        relief = torch.as_tensor(0.3 * HILLY.surface_at(HILLY.easting), dtype=torch.float32)
+        config = WavefrontConfig(width=48, n_basis=64, n_models=64, n_steps=400)
+        network = train_wavefront(
+            draws(64, 1) + relief[:, None], SOURCES, HILLY,
+            generator=torch.Generator().manual_seed(0), config=config,
+        )  # fmt: skip
+        where = network.collocate(*fitting_points(network, 2000, torch.Generator().manual_seed(7)))
+        depth = HILLY.surface_at(HILLY.easting)[:, None] + HILLY.below_surface
+        model = torch.as_tensor(2.3 + 0.24 * depth)
+        head = fit_heads(where, model, network.prior_head).heads[0]
+        points = np.stack([np.arange(1.0, 30.0), np.zeros(29)], axis=1)
+        for source in SOURCES:
+            found = network.times(points, source[None], head).numpy()
+            (x, z), at = HILLY.hang(source), HILLY.hang(points)
+            expected = travel_time_linear_gradient(
+                np.hypot(at[:, 0] - x, at[:, 1] - z), 2.3 + 0.24 * z, 2.3 + 0.24 * at[:, 1], 0.24
+            )
+            assert float(np.abs(found - expected).max()) < 0.04
+
     def test_fitting_lowers_the_residual_of_unseen_draws(
         self, trained: WavefrontNetwork, where: Collocation
     ) -> None:
@@ -226,7 +246,7 @@ class TestTraining:
         after = trained.eikonal_residual(fit.heads[0], model, where)
         assert after == pytest.approx(float(fit.residual_rms[0]), rel=1e-3)
         assert after < 0.3 * before
-        fresh = trained.collocate(*fitting_points(trained, torch.Generator().manual_seed(8), n=2000))
+        fresh = trained.collocate(*fitting_points(trained, 2000, torch.Generator().manual_seed(8)))
         assert trained.eikonal_residual(fit.heads[0], model, fresh) < 1.3 * after
 
     def test_warm_start_reaches_the_same_head_in_fewer_steps(
@@ -270,7 +290,7 @@ class TestTraining:
         )  # fmt: skip
         assert reports[-1].step == 150
         assert reports[-1].fraction == 1.0
-        points = fitting_points(trained, torch.Generator().manual_seed(2), n=1000)
+        points = fitting_points(trained, 1000, torch.Generator().manual_seed(2))
         rms = [
             float(fit_heads(n.collocate(*points), models, n.prior_head).residual_rms.mean())
             for n in (trained, refreshed)

@@ -1,0 +1,91 @@
+"""Real refraction lines: koenigsee against pyGIMLi in the same run, schilthorn with topography.
+
+Run: make bench, or pytest -m benchmark tests/benchmarks/test_field_lines.py
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seisnb.io import open_ensemble, read_picks
+from seisnb.tomography import TomographyConfig, invert
+
+pytestmark = pytest.mark.benchmark
+Say = Callable[[str], None]
+
+#: pyGIMLi as its documentation inverts this file.
+PYGIMLI = """
+import sys
+import pygimli as pg
+from pygimli.physics import TravelTimeManager
+data = pg.load(sys.argv[1])
+manager = TravelTimeManager()
+manager.invert(data, secNodes=3, paraMaxCellSize=5.0, zWeight=0.2, vTop=500, vBottom=5000)
+print("chi2", manager.inv.inv.chi2(), "rms", manager.inv.absrms())
+"""
+
+
+@pytest.mark.parametrize("pick_std", ["3%+0.0005", "0.0005"])
+def test_koenigsee(data_folder: Path, tmp_path: Path, say: Say, pick_std: str) -> None:
+    """Whole processes, one after the other: 64 members against one model."""
+    pytest.importorskip("pygimli", reason="pip install pygimli (the extra 'benchmark')")
+    picks = data_folder / "koenigsee" / "koenigsee.sgt"
+
+    def wall(command: list[str]) -> float:
+        begun = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        return time.perf_counter() - begun
+
+    command = [sys.executable, "-m", "seisnb", "tomography", str(picks), "--pick-std", pick_std]
+    wall([*command, "--out", str(tmp_path / "warm"), "--members", "2"])
+    ratios = []
+    for index in range(2):
+        out = tmp_path / f"run{index}"
+        ours = wall([*command, "--out", str(out), "--members", "64"])
+        theirs = wall([sys.executable, "-c", PYGIMLI, str(picks)])
+        ratios.append(ours / theirs)
+        say(f"koenigsee, {pick_std}: 64 members {ours:.1f} s, pyGIMLi's one model {theirs:.1f} s")
+    ensemble = open_ensemble(out / "ensemble.nc")
+    rms = float(ensemble["rms_referee_mean"])
+    prior = json.loads(ensemble.attrs["prior"])
+    say(
+        f"rms of the mean model by the referee {1e3 * rms:.3f} ms, chi2 "
+        f"{float(ensemble['chi2_referee'].mean()):.2f} with sigmas x "
+        f"{float(ensemble['sigma_scale'].mean()):.2f}; {prior['kernel']} prior, lengths "
+        f"{1e3 * prior['length_easting']:.1f} m and {1e3 * prior['length_depth']:.1f} m"
+    )
+    assert (ensemble["velocity"].values > 0).all()
+    assert rms <= 0.73e-3
+    assert np.median(ratios) <= 1.0
+
+
+def test_schilthorn(data_folder: Path, say: Say) -> None:
+    """0.3 ms picks over topography: an inferred sigma, and the boreholes' depths with a std."""
+    survey = read_picks(data_folder / "schilthorn" / "rst.data", pick_std="0.0003")
+    ensemble = invert(survey, None, TomographyConfig())
+    chi2, scale = float(ensemble["chi2_referee"].mean()), float(ensemble["sigma_scale"].mean())
+    say(
+        f"schilthorn: chi2 by the referee {chi2:.2f} with an inferred sigma of {0.3 * scale:.2f} ms"
+    )
+    assert 0.9 <= chi2 <= 1.1
+    for easting in (0.010, 0.026):
+        column = ensemble.sel(easting=easting, method="nearest")
+        surface = np.interp(easting, ensemble["surface_easting"], ensemble["surface_depth"])
+        for below in (1e-3, 3e-3, 6e-3, 10e-3):
+            cell = column.sel(depth=surface + below, method="nearest")
+            mean, std = float(cell["velocity_mean"]), float(cell["velocity_std"])
+            ratio = std / float(cell["prior_std"])
+            say(
+                f"  borehole at {1e3 * easting:.0f} m, {1e3 * below:.0f} m deep: "
+                f"{1e3 * mean:.0f} +- {1e3 * std:.0f} m/s ({ratio:.2f} of the prior std)"
+            )
+            if below <= 6e-3:
+                assert ratio < 0.7

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seisnb.diagnostics import (
+    coverage,
+    expected_coverage,
+    interval_ranks,
+    mean_square,
+    rank_of_truth,
+    verdict,
+)
+
+levels = st.sampled_from([0.5, 0.68, 0.9, 0.95])
+
+
+def test_rank_counts_members_below_the_truth() -> None:
+    members = np.array([[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]])
+    np.testing.assert_array_equal(rank_of_truth(members, np.array([2.5, 7.5])), [2, 3])
+    np.testing.assert_array_equal(rank_of_truth(members, np.array([1.0, 4.0])), [0, 0])
+
+
+def test_interval_ranks_by_hand() -> None:
+    """Of 19 members the 90 % interval leaves out one rank of twenty at each end."""
+    assert interval_ranks(19, 0.90) == (1, 18)
+    assert expected_coverage(19, 0.90) == pytest.approx(0.90)
+    assert interval_ranks(39, 0.5) == (10, 29)
+    assert expected_coverage(39, 0.5) == pytest.approx(0.5)
+
+
+@given(n_members=st.integers(2, 400), level=levels)
+def test_interval_is_central_and_no_wider_than_one_rank_too_much(
+    n_members: int, level: float
+) -> None:
+    low, high = interval_ranks(n_members, level)
+    assert low == n_members - high
+    assert low > 0
+    expected = expected_coverage(n_members, level)
+    assert expected <= level + 2 / (n_members + 1) + 1e-9
+    assert expected >= level - 2 / (n_members + 1) - 1e-9
+
+
+@pytest.mark.parametrize(("n_members", "level"), [(16, 0.68), (39, 0.95), (40, 0.5)])
+def test_exchangeable_truths_are_covered_as_expected(n_members: int, level: float) -> None:
+    n = 20_000
+    draws = np.random.default_rng(0).standard_normal((n_members + 1, n))
+    share = coverage(draws[1:], draws[0], level).mean()
+    expected = expected_coverage(n_members, level)
+    assert abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / n)
+
+
+def test_collapsed_and_shifted_ensembles_are_found_out() -> None:
+    draws = np.random.default_rng(1).standard_normal((40, 5000))
+    assert coverage(0.3 * draws[1:], draws[0]).mean() < 0.5
+    assert coverage(draws[1:] + 3, draws[0]).mean() < 0.3
+    assert coverage(5 * draws[1:], draws[0]).mean() > 0.99
+
+
+def test_mean_square_is_over_the_last_axis() -> None:
+    residual = np.array([[1.0, -2.0], [3.0, 0.0]])
+    np.testing.assert_allclose(mean_square(residual, [1.0, 2.0]), [1.0, 4.5])
+    np.testing.assert_allclose(mean_square([2.0, 2.0], 2.0), 1.0)
+
+
+def result(n_members: int = 64, **changes: Any) -> xr.Dataset:
+    """What a verdict looks at."""
+    values = {"chi2": 1.0, "converged": 1.0, "clock": 1e-4, **changes}
+    converged = np.arange(n_members) < values["converged"] * n_members
+    return xr.Dataset(
+        {
+            "chi2_referee": ("particle", np.full(n_members, values["chi2"])),
+            "sigma_scale": ("particle", np.ones(n_members)),
+            "is_converged": ("particle", converged),
+            "pick_std": ("pick", np.full(9, 0.01)),
+        },
+        attrs={"ray_error_seconds": values["clock"]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, r"fitted within their sigmas \(chi2 1\.00"),
+        ({"chi2": 2.5}, r"Misfit is too large \(chi2 2\.50.*infer_sigma"),
+        ({"chi2": 0.3}, r"fitted better than their sigmas say \(chi2 0\.30"),
+        ({"n_members": 16}, r"16 members give rough intervals: use 64"),
+        ({"converged": 0.5}, r"50% of the members did not converge: raise n_steps"),
+        ({"clock": 0.009}, r"differ from the referee by 0\.9 pick sigmas: choose a smaller cell"),
+    ],
+)
+def test_verdict_is_a_sentence_with_a_remedy(changes: dict[str, Any], said: str) -> None:
+    sentence = verdict(result(**changes))
+    assert sentence.endswith(".")
+    assert "nan" not in sentence
+    assert re.search(said, sentence)

@@ -1,0 +1,148 @@
+"""Runs that were killed go on; checkpoints of other runs are refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from seisnb.conventions import CheckpointError
+from seisnb.tomography import Progress, invert
+from tests.tomography.conftest import PRIOR, Line, config, make_line
+from tests.tomography.test_invert import same_result
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+CHILD = textwrap.dedent(
+    """
+    import sys, time
+    from pathlib import Path
+    from seisnb.tomography import invert
+    from tests.tomography.conftest import PRIOR, config, make_line
+
+    def progress(message):
+        if message.stage == "members":
+            print(message.done, flush=True)
+            time.sleep(0.05)
+
+    invert(make_line(3).survey, PRIOR, config(n_members=400), progress=progress,
+           checkpoint=Path(sys.argv[1]))
+    """
+)
+
+
+def members(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Time of writing and contents of every finished member."""
+    return {
+        path.name: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(folder.glob("member_*.safetensors"))
+    }
+
+
+def resume(line: Line, folder: Path, n_members: int) -> tuple[xr.Dataset, int]:
+    """The result, and how many members were there at the start."""
+    told: list[Progress] = []
+    found = invert(
+        line.survey, PRIOR, config(n_members=n_members), progress=told.append, checkpoint=folder
+    )
+    return found, next(message.done for message in told if message.stage == "members")
+
+
+def test_goes_on_after_kill_9_with_the_same_result(line: Line, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    assert child.stdout
+    for said in child.stdout:
+        if int(said) >= 5:
+            break
+    child.send_signal(signal.SIGKILL)
+    child.stdout.close()
+    assert child.wait(timeout=30) == -signal.SIGKILL
+    before = members(folder)
+    n_kept = len(before)
+    assert 5 <= n_kept < 100
+    n_members = n_kept + 4
+    found, n_known = resume(line, folder, n_members)
+    assert n_known == n_kept
+    after = members(folder)
+    assert {name: after[name] for name in before} == before  # not written again
+    assert len(after) == n_members
+    alone = invert(line.survey, PRIOR, config(n_members=n_members))
+    same_result(found, alone)
+
+
+def test_half_written_files_are_not_members(line: Line, tmp_path: Path) -> None:
+    """A kill in the middle of writing leaves a temporary file, which is no member."""
+    first, _ = resume(line, tmp_path, 4)
+    whole = tmp_path / "member_00002.safetensors"
+    content = whole.read_bytes()
+    whole.unlink()
+    (tmp_path / ".member_00002.safetensors.tmp").write_bytes(content[:100])
+    again, n_known = resume(line, tmp_path, 4)
+    assert n_known == 3
+    assert whole.read_bytes() == content
+    same_result(again, first)
+
+
+def test_more_members_add_to_those_on_disk(line: Line, tmp_path: Path) -> None:
+    few, _ = resume(line, tmp_path, 3)
+    more, n_known = resume(line, tmp_path, 6)
+    assert n_known == 3
+    xr.testing.assert_identical(more["velocity"].isel(particle=slice(0, 3)), few["velocity"])
+    fewer, n_known = resume(line, tmp_path, 2)
+    assert (n_known, fewer.sizes["particle"]) == (2, 2)
+
+
+def test_refuses_the_checkpoint_of_another_survey(line: Line, tmp_path: Path) -> None:
+    resume(line, tmp_path, 2)
+    before = members(tmp_path)
+    with pytest.raises(CheckpointError, match=r"another run: its survey is .*Delete the folder"):
+        invert(make_line(4).survey, PRIOR, config(n_members=2), checkpoint=tmp_path)
+    assert members(tmp_path) == before
+
+
+@pytest.mark.parametrize("changes", [{"seed": 1}, {"infer_sigma": True}, {"cell": 0.05}])
+def test_refuses_the_checkpoint_of_other_settings(
+    line: Line, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    resume(line, tmp_path, 2)
+    with pytest.raises(CheckpointError, match=r"another run: its settings is"):
+        invert(line.survey, PRIOR, config(n_members=2, **changes), checkpoint=tmp_path)
+
+
+def test_refuses_the_checkpoint_of_another_version(line: Line, tmp_path: Path) -> None:
+    resume(line, tmp_path, 2)
+    manifest = tmp_path / "manifest.json"
+    found = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**found, "version": "0.0.1"}))
+    with pytest.raises(CheckpointError, match=r"its version is '0\.0\.1', this run's is"):
+        resume(line, tmp_path, 2)
+
+
+def test_refuses_a_manifest_or_a_member_that_is_damaged(line: Line, tmp_path: Path) -> None:
+    resume(line, tmp_path, 2)
+    member = tmp_path / "member_00001.safetensors"
+    content = member.read_bytes()
+    for damaged in (content[: len(content) // 2], b""):
+        member.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"member_00001\.safetensors cannot be read"):
+            resume(line, tmp_path, 2)
+    member.write_bytes(content)
+    manifest = tmp_path / "manifest.json"
+    for text in ("{", "", "[1, 2]"):
+        manifest.write_text(text)
+        with pytest.raises(CheckpointError, match="manifest.json is not a JSON object"):
+            resume(line, tmp_path, 2)

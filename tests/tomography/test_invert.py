@@ -1,0 +1,433 @@
+"""The main job on a small line: contents, calibration, determinism, progress, bad input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import seisnb
+from seisnb.conventions import (
+    ENSEMBLE,
+    SURVEY,
+    Cancelled,
+    GeometryError,
+    InputError,
+    PriorError,
+    check_dataset,
+)
+from seisnb.diagnostics import coverage, expected_coverage
+from seisnb.io import open_ensemble, save_ensemble
+from seisnb.prior import PriorConfig
+from seisnb.section import to_depth_grid
+from seisnb.survey import make_survey, survey_checksum
+from seisnb.tomography import Progress, TomographyConfig, invert
+from seisnb.traveltime.base import pick_geometry
+from seisnb.traveltime.grid import referee_times
+from tests.tomography.conftest import CELL, PICK_STD, PRIOR, Line, config, make_line
+
+Run = Callable[..., xr.Dataset]
+#: What differs between two runs of equal seed.
+CLOCK = ("elapsed_seconds", "config")
+
+
+def same_result(a: xr.Dataset, b: xr.Dataset) -> None:
+    """Bitwise equal but for the clock and the number of workers and members asked for."""
+    xr.testing.assert_identical(a.drop_attrs(deep=False), b.drop_attrs(deep=False))
+    assert {k: v for k, v in a.attrs.items() if k not in CLOCK} == {
+        k: v for k, v in b.attrs.items() if k not in CLOCK
+    }
+
+
+def truth_of(line: Line, ensemble: xr.Dataset) -> np.ndarray:
+    return to_depth_grid(line.truth, line.prior.grid, ensemble["depth"].values)
+
+
+def test_holds_all_that_an_ensemble_holds(line: Line, ensemble: xr.Dataset) -> None:
+    check_dataset(ensemble, ENSEMBLE, where="test", kind="ensemble")
+    check_dataset(ensemble, SURVEY, where="test", kind="ensemble")
+    for name, variable in ENSEMBLE.items():
+        assert ensemble[name].attrs["units"] == variable.units, name
+        assert ensemble[name].attrs["long_name"] == variable.long_name, name
+    for name in ("deepest_ray", "residual", "sigma_scale", "depth", "easting", "particle"):
+        assert {"units", "long_name"} <= set(ensemble[name].attrs), name
+    assert ensemble.sizes["particle"] == 8
+    assert ensemble["velocity"].dtype == np.float32
+    assert ensemble["depth"].attrs["positive"] == "down"
+    np.testing.assert_allclose(ensemble["depth"], CELL * np.arange(21), atol=1e-12)
+    np.testing.assert_allclose(ensemble["easting"], CELL * np.arange(61), atol=1e-12)
+    for name in SURVEY:
+        xr.testing.assert_identical(ensemble[name].variable, line.survey[name].variable)
+
+
+def test_says_where_it_comes_from(line: Line, ensemble: xr.Dataset) -> None:
+    attrs = ensemble.attrs
+    assert attrs["kind"] == "ensemble"
+    assert attrs["title"] == "line 3"
+    assert attrs["length_unit"] == "km"
+    assert attrs["seed"] == 0
+    assert attrs["cancelled"] == 0
+    assert attrs["seisnb_version"] == seisnb.__version__
+    assert attrs["survey_checksum"] == survey_checksum(line.survey)
+    settings, prior = json.loads(attrs["config"]), json.loads(attrs["prior"])
+    assert settings["n_members"] == 8
+    assert settings["cell"] == CELL
+    assert (prior["amplitude"], prior["length_easting"]) == (0.2, 1.5)
+    assert 0 < attrs["elapsed_seconds"] < 600
+    assert attrs["verdict"].endswith(".")
+    assert "water_velocity" not in attrs
+
+
+def test_values_are_positive_ordered_and_consistent(line: Line, ensemble: xr.Dataset) -> None:
+    velocity = ensemble["velocity"].values.astype(float)
+    assert velocity.min() > 0
+    np.testing.assert_allclose(ensemble["velocity_mean"], velocity.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(ensemble["velocity_std"], velocity.std(axis=0, ddof=1), rtol=1e-5)
+    assert (np.diff(ensemble["velocity_quantile"], axis=0) >= 0).all()
+    np.testing.assert_allclose(
+        ensemble["velocity_quantile"].sel(quantile=0.5), np.median(velocity, axis=0), rtol=1e-6
+    )
+    np.testing.assert_allclose(np.exp(ensemble["log_weight"]).sum(), 1.0)
+    np.testing.assert_allclose(ensemble["prior_mean"][:, 0], 2 + 0.6 * ensemble["depth"])
+    assert ensemble["rock"].values.all()
+    observed, predicted = ensemble["travel_time"], ensemble["predicted_time"]
+    np.testing.assert_allclose(ensemble["residual"], observed - predicted.mean("particle"))
+    np.testing.assert_allclose(
+        ensemble["chi2_ray"], (((observed - predicted) / PICK_STD) ** 2).mean("pick")
+    )
+    model = ensemble["velocity"][2].values.astype(float).T  # flat surface: depth is below it
+    geometry = pick_geometry(line.survey)
+    times = referee_times(model, line.prior.grid, geometry, CELL)
+    np.testing.assert_allclose(
+        ensemble["chi2_referee"][2], np.mean(((observed - times) / PICK_STD) ** 2), rtol=1e-4
+    )
+    mean = referee_times(ensemble["velocity_mean"].values.T, line.prior.grid, geometry, CELL)
+    rms = np.sqrt(np.mean((observed - mean) ** 2))
+    np.testing.assert_allclose(ensemble["rms_referee_mean"], rms, rtol=1e-3)
+
+
+def test_rays_cover_what_they_run_through(ensemble: xr.Dataset) -> None:
+    """The coverage's sum is the length of all rays of a member, a bit above the offsets' sum."""
+    total = float(ensemble["ray_coverage"].sum())
+    straight = float(np.abs(ensemble["shot_easting"] - ensemble["receiver_easting"]).sum())
+    assert 1.0 < total / straight < 1.25
+    visited = ensemble["ray_coverage"] > 0
+    deepest = ensemble["depth"].where(visited).max("depth")
+    inside = ensemble["deepest_ray"].values > 0
+    assert (ensemble["deepest_ray"].values[inside] >= deepest.values[inside] - 1e-9).all()
+    assert 0.5 < float(ensemble["deepest_ray"].max()) < 2.0
+
+
+def test_picks_are_fitted_and_the_truth_is_inside(line: Line, ensemble: xr.Dataset) -> None:
+    for name in ("chi2_ray", "chi2_referee"):
+        assert 0.6 < float(ensemble[name].mean()) < 1.4
+    assert np.abs(ensemble["predicted_time"] - ensemble["travel_time"]).max() < 6 * PICK_STD
+    truth = truth_of(line, ensemble)
+    error = np.sqrt(np.mean((ensemble["velocity_mean"] - truth) ** 2))
+    before = np.sqrt(np.mean((ensemble["prior_mean"] - truth) ** 2))
+    assert error < 0.8 * before
+    low, high = (ensemble["velocity_quantile"].sel(quantile=q).values for q in (0.025, 0.975))
+    assert ((low <= truth) & (truth <= high)).mean() > 0.6
+    many = ensemble["velocity_mean"].values + 2 * ensemble["velocity_std"].values * np.array(
+        [-1, 1]
+    ).reshape(2, 1, 1)
+    assert ((many[0] <= truth) & (truth <= many[1])).mean() > 0.7
+
+
+def test_spread_shrinks_where_rays_run_and_is_the_priors_elsewhere(run: Run) -> None:
+    ensemble = run(n_members=100)
+    ratio = ensemble["velocity_std"] / ensemble["prior_std"]
+    covered = ensemble["ray_coverage"] > np.quantile(ensemble["ray_coverage"], 0.8)
+    assert float(ratio.where(covered).median()) < 0.5
+    deep = ratio.sel(depth=slice(1.95, 2.0))
+    assert 0.8 < float(deep.median()) < 1.2
+    assert float(ratio.quantile(0.99)) < 1.35
+
+
+def test_picks_that_say_nothing_give_the_prior_back(line: Line) -> None:
+    """Mean and spread of 200 members against the prior's closed form."""
+    blind = line.survey.copy(deep=True)
+    blind["pick_std"].values[:] = 0.95 * line.survey["travel_time"].median().item()
+    found = invert(blind, PRIOR, config(n_members=200))
+    ratio = (found["velocity_std"] / found["prior_std"]).values
+    assert 0.9 < np.median(ratio) < 1.06
+    shift = (found["velocity_mean"] - found["prior_mean"]) / found["prior_std"]
+    assert float(np.abs(shift).mean()) < 0.35
+
+
+@pytest.mark.slow
+def test_intervals_are_calibrated_over_truths() -> None:
+    """Coverage of central intervals over 16 truths drawn from the prior: close to stated."""
+    levels = {0.5: [], 0.9: []}  # type: dict[float, list[float]]
+    for seed in range(16):
+        line = make_line(100 + seed)
+        found = invert(line.survey, PRIOR, config(n_members=39, seed=seed))
+        truth = truth_of(line, found)
+        for level, shares in levels.items():
+            shares.append(coverage(found["velocity"].values, truth, level).mean())
+    for level, shares in levels.items():
+        slack = 3 * np.std(shares, ddof=1) / np.sqrt(len(shares))
+        assert abs(np.mean(shares) - expected_coverage(39, level)) < max(slack, 0.04)
+
+
+def test_same_seed_is_bitwise_equal_whatever_the_workers(run: Run, ensemble: xr.Dataset) -> None:
+    same_result(run(), ensemble)
+    same_result(run(n_workers=2), ensemble)
+
+
+def test_other_seed_differs_and_members_do_not_depend_on_their_number(
+    run: Run, ensemble: xr.Dataset
+) -> None:
+    other = run(seed=1)
+    assert np.abs(other["velocity"] - ensemble["velocity"]).max() > 0.1
+    more = run(n_members=11)
+    xr.testing.assert_identical(more["velocity"].isel(particle=slice(0, 8)), ensemble["velocity"])
+    assert len(np.unique(more["velocity"][:, 5, 5])) == 11
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_comes_back_from_disk_without_loss(
+    ensemble: xr.Dataset, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"ensemble{suffix}"
+    save_ensemble(ensemble, path)
+    xr.testing.assert_identical(open_ensemble(path), ensemble)
+
+
+def test_depth_is_from_sea_level(line: Line, ensemble: xr.Dataset) -> None:
+    """The same line 1.3 km above the sea gives the same models 1.3 km higher."""
+    high = line.survey.copy(deep=True)
+    for name in ("shot_depth", "receiver_depth", "surface_depth"):
+        high[name] = high[name] - 1.3
+    found = invert(high, PRIOR, config())
+    np.testing.assert_allclose(found["depth"], ensemble["depth"] - 1.3, atol=1e-9)
+    np.testing.assert_allclose(found["velocity"], ensemble["velocity"], rtol=5e-3)
+
+
+def test_mutes_are_left_out(line: Line) -> None:
+    muted = line.survey.copy(deep=True)
+    muted["used"].values[::3] = False
+    wild = muted.copy(deep=True)
+    wild["travel_time"].values[::3] *= 3
+    found = [invert(survey, PRIOR, config(n_members=2)) for survey in (muted, wild)]
+    assert found[0].sizes["pick"] == int(muted["used"].sum())
+    xr.testing.assert_identical(found[0]["velocity"], found[1]["velocity"])
+
+
+def test_hidden_settings_are_chosen_and_recorded(line: Line) -> None:
+    found = invert(
+        line.survey, PriorConfig(amplitude=0.2, kernel="gaussian"),
+        config(n_members=2, depth_max=None, referee_cell=None),
+    )  # fmt: skip
+    settings, prior = json.loads(found.attrs["config"]), json.loads(found.attrs["prior"])
+    assert 0.5 < settings["depth_max"] < 3.0
+    assert 0.2 < prior["length_depth"] <= prior["length_easting"] < 4
+    assert len(prior["profile"]) > 5
+    assert found["depth"][-1] >= settings["depth_max"] - 1e-9
+    assert found.attrs["referee_error_seconds"] < 0.2 * PICK_STD
+
+
+def test_progress_moves_forward_only(line: Line) -> None:
+    told: list[Progress] = []
+    shapes = []
+
+    def progress(message: Progress) -> None:
+        told.append(message)
+        if message.partial and (now := message.partial()):
+            shapes.append((now[0].size, now[1].size, now[2].shape))
+
+    invert(line.survey, PRIOR, config(), progress=progress)
+    stages = [message.stage for message in told]
+    order = ["prior", "training", "map", "members", "referee"]
+    assert [order.index(stage) for stage in stages] == sorted(order.index(s) for s in stages)
+    assert (np.diff([message.elapsed for message in told]) >= 0).all()
+    members = [message for message in told if message.stage == "members"]
+    assert [message.done for message in members] == list(range(9))
+    assert {message.total for message in members} == {8}
+    assert members[-1].remaining == 0
+    assert all(0.3 < message.chi2 < 3 for message in members[1:] if message.chi2 is not None)
+    assert all(message.chi2 is not None for message in members[1:])
+    assert shapes == [(61, 21, (21, 61))] * 8
+    assert all(message.message for message in told)
+
+
+def test_a_cancel_keeps_finished_members(line: Line, ensemble: xr.Dataset) -> None:
+    done = [0]
+
+    def progress(message: Progress) -> None:
+        if message.stage == "members":
+            done[0] = message.done
+
+    found = invert(line.survey, PRIOR, config(), progress=progress, cancel=lambda: done[0] >= 3)
+    assert 3 <= found.sizes["particle"] < 8
+    assert found.attrs["cancelled"] == 1
+    n = found.sizes["particle"]
+    xr.testing.assert_identical(found["velocity"], ensemble["velocity"].isel(particle=slice(0, n)))
+    check_dataset(found, ENSEMBLE, where="test", kind="ensemble")
+
+
+@pytest.mark.parametrize("stage", ["prior", "map", "members"])
+def test_a_cancel_before_two_members_raises(line: Line, stage: str) -> None:
+    seen = [False]
+
+    def progress(message: Progress) -> None:
+        seen[0] = message.stage == stage or seen[0]
+
+    with pytest.raises(Cancelled, match="cancelled (before|after)"):
+        invert(line.survey, PRIOR, config(), progress=progress, cancel=lambda: seen[0])
+
+
+def test_an_error_in_progress_is_not_swallowed(line: Line) -> None:
+    def progress(message: Progress) -> None:
+        if message.stage == "members" and message.done == 2:
+            raise ZeroDivisionError("a callback's own fault")
+
+    with pytest.raises(ZeroDivisionError, match="a callback's own fault"):
+        invert(line.survey, PRIOR, config(), progress=progress)
+
+
+def test_student_likelihood_resists_gross_outliers() -> None:
+    """10 % of the picks late by 15 sigma: the mean's error against the truth."""
+    line = make_line(5, n_receivers=8, n_shots=20)
+    wild = line.survey.copy(deep=True)
+    rng = np.random.default_rng(0)
+    bad = rng.choice(wild.sizes["pick"], wild.sizes["pick"] // 10, replace=False)
+    wild["travel_time"].values[bad] += 15 * PICK_STD
+
+    def error(survey: xr.Dataset, **changes: Any) -> float:
+        found = invert(survey, PRIOR, config(n_members=16, **changes))
+        seen = found["ray_coverage"].values > 0
+        return float(
+            np.sqrt(np.mean((found["velocity_mean"].values - truth_of(line, found))[seen] ** 2))
+        )
+
+    clean, gaussian = error(line.survey), error(wild)
+    student = error(wild, likelihood="student")
+    assert gaussian > 1.5 * clean
+    assert student < 0.7 * gaussian
+    assert student < 1.3 * clean
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_wrong_sigmas_are_put_right(factor: float) -> None:
+    """Stated sigmas half or twice the noise: the factor is inferred within 15 %, with a spread."""
+    line = make_line(7, n_receivers=9, n_shots=30)
+    stated = line.survey.copy(deep=True)
+    stated["pick_std"].values[:] *= factor
+    found = invert(stated, PRIOR, config(n_members=24, infer_sigma=True))
+    scale = found["sigma_scale"].values
+    assert scale.mean() * factor == pytest.approx(1.0, rel=0.15)
+    assert 0.005 < scale.std() / scale.mean() < 0.12
+    assert float(found["chi2_ray"].mean()) == pytest.approx(1.0, abs=0.2)
+
+
+def test_few_exact_picks_do_not_blow_up_the_inferred_scale(line: Line) -> None:
+    few = line.survey.isel(pick=[0, 20, 40, 60])
+    found = invert(few, PRIOR, config(n_members=16, infer_sigma=True))
+    assert (found["sigma_scale"] > 0.2).all()
+    assert (found["sigma_scale"] < 5).all()
+    assert np.isfinite(found["velocity"]).all()
+
+
+def with_times(line: Line, change: Callable[[np.ndarray], np.ndarray]) -> xr.Dataset:
+    survey = line.survey.copy(deep=True)
+    survey["travel_time"].values[:] = change(survey["travel_time"].values)
+    return survey
+
+
+def one_bad(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda times: np.where(np.arange(times.size) == 7, value, times)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda times: 1000 * times, r"is 0\.00\d+ km/s; .*Are the times in ms\? Times are in s"),
+        (one_bad(np.nan), r"invert: travel_time of pick 7 .* is nan s; 1 such"),
+        (one_bad(np.inf), r"travel_time of pick 7 .* is inf s"),
+        (one_bad(0.0), r"travel_time of pick 7 .* is 0\.0 s"),
+        (one_bad(-0.3), r"travel_time of pick 7 .* is -0\.3 s"),
+    ],
+)
+def test_refuses_bad_times(
+    line: Line, change: Callable[[np.ndarray], np.ndarray], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        invert(with_times(line, change), PRIOR, config())
+
+
+def test_refuses_too_few_picks(line: Line) -> None:
+    with pytest.raises(InputError, match=r"1 used pick\(s\); at least 3 are needed.*Restore muted"):
+        invert(line.survey.isel(pick=[4]), PRIOR, config())
+    muted = line.survey.copy(deep=True)
+    muted["used"].values[:] = False
+    with pytest.raises(InputError, match=r"all \d+ picks are muted\. Restore"):
+        invert(muted, PRIOR, config())
+    with pytest.raises(InputError, match="no variable 'travel_time'"):
+        invert(xr.Dataset(), PRIOR, config())
+
+
+def test_refuses_positions_that_cannot_be(line: Line) -> None:
+    air = line.survey.copy(deep=True)
+    air["receiver_depth"].values[3] = -0.5
+    with pytest.raises(GeometryError, match="above the surface.*water_velocity"):
+        invert(air, PRIOR, config())
+    outside = line.survey.copy(deep=True)
+    outside["shot_easting"].values[0] = 9.0
+    with pytest.raises(GeometryError, match="beyond the surface profile"):
+        invert(outside, PRIOR, config())
+    afloat = make_survey(
+        travel_time=[2.0, 3.0, 4.0], pick_std=0.02, shot_easting=[1.0, 2.0, 3.0], shot_depth=0.0,
+        receiver_easting=[5.0, 6.0, 8.0], receiver_depth=0.1,
+        surface_easting=[0.0, 9.0], surface_depth=[1.0, 1.0], water_velocity=1.5,
+    )  # fmt: skip
+    with pytest.raises(GeometryError, match="both stand in the water"):
+        invert(afloat, PRIOR, config(depth_max=1.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"length_easting": 0.14}, r"length_easting of 0\.14 km is not resolved by cells"),
+        ({"length_depth": 0.1}, r"length_depth of 0\.1 km is not resolved by cells of 0\.1 km"),
+        ({"field": "velocity", "amplitude": 1.5}, "would give negative velocities"),
+        ({"gradient": -2.0}, "every velocity must be above zero"),
+        (
+            {"surface_velocity": None, "gradient": None, "profile": ((0.0, 2.0), (1.0, -1.0))},
+            "every velocity must be above zero",
+        ),
+    ],
+)
+def test_refuses_priors_that_are_none(line: Line, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        invert(line.survey, replace(PRIOR, **changes), config())
+    if "field" not in changes:
+        assert isinstance(caught.value, PriorError)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_members": 1}, "n_members is 1; expected a whole number of at least 2"),
+        ({"n_members": 2.5}, "n_members is 2.5"),
+        ({"n_members": True}, "n_members is True"),
+        ({"n_workers": -1}, "n_workers is -1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"engine": "mcmc"}, "engine is 'mcmc'; expected one of rml, svgd"),
+        ({"likelihood": "laplace"}, "expected one of gaussian, student"),
+        ({"ray_source": "both!"}, "ray_source is 'both!'"),
+        ({"cell": 0.0}, "cell is 0.0; expected more than zero"),
+        ({"depth_max": np.nan}, "depth_max is nan"),
+        ({"wavefront_cell": np.inf}, "wavefront_cell is inf"),
+        ({"student_dof": 1.0}, "student_dof is 1.0; expected more than 1"),
+    ],
+)
+def test_refuses_settings_that_mean_nothing(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TomographyConfig(**changes)
