@@ -9,7 +9,7 @@ from scipy.optimize import least_squares
 
 from seisnb.prior import MeanProfile
 from seisnb.survey import offset, surface_depth_at
-from seisnb.traveltime.analytic import travel_time_profile
+from seisnb.traveltime.analytic import travel_time_linear_gradient, travel_time_profile
 
 Array = NDArray[np.float64]
 
@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 STRUCTURE = 0.03
 #: Knots of the refined profile.
 N_KNOTS = 14
+#: Shots or receivers deeper than this share of the line's width make it a cross-hole survey.
+BURIED = 0.05
 
 
 def profile_from_picks(survey: xr.Dataset) -> MeanProfile:
@@ -24,7 +26,8 @@ def profile_from_picks(survey: xr.Dataset) -> MeanProfile:
 
     First v(z') = v0 + dv (1 - exp(-z' / h)) from several starts, then knots that may depart from
     it smoothly; the misfit is robust (soft L1) and allows for structure along the line. Below the
-    deepest turning ray the profile continues the fitted curve.
+    deepest turning ray the profile continues the fitted curve. A survey with shots or receivers
+    deep in the rock (cross-hole) gets the linear gradient that fits its direct rays.
 
     Parameters
     ----------
@@ -37,6 +40,8 @@ def profile_from_picks(survey: xr.Dataset) -> MeanProfile:
         Velocity against depth below the surface [km/s], down to the largest offset.
     """
     used = survey["used"].values.astype(bool)
+    if buried_depth(survey) > BURIED * float(np.ptp(survey["surface_easting"].values)):
+        return _profile_between_buried(survey.isel(pick=np.flatnonzero(used)))
     distance = np.abs(offset(survey))[used]
     time, std = (survey[name].values[used] for name in ("travel_time", "pick_std"))
     water = np.zeros(used.sum())
@@ -94,6 +99,49 @@ def profile_from_picks(survey: xr.Dataset) -> MeanProfile:
 
     refined = least_squares(regularised, first, loss="soft_l1", max_nfev=60)
     return MeanProfile(depth=depth, velocity=bent(refined.x))
+
+
+def buried_depth(survey: xr.Dataset) -> float:
+    """Depth of the deepest shot or receiver below the surface [km]."""
+    depths = [
+        survey[f"{kind}_depth"].values - surface_depth_at(survey, survey[f"{kind}_easting"].values)
+        for kind in ("shot", "receiver")
+    ]
+    return float(np.max(depths))
+
+
+def _profile_between_buried(survey: xr.Dataset) -> MeanProfile:
+    """The linear gradient below the surface whose closed-form times fit best."""
+    ends = {kind: survey[f"{kind}_easting"].values for kind in ("shot", "receiver")}
+    below = {
+        kind: np.maximum(survey[f"{kind}_depth"].values - surface_depth_at(survey, x), 0.0)
+        for kind, x in ends.items()
+    }
+    distance = np.hypot(ends["receiver"] - ends["shot"], below["receiver"] - below["shot"])
+    time = survey["travel_time"].values
+    slack = np.hypot(survey["pick_std"].values, STRUCTURE * time)
+    deepest = max(float(below["shot"].max()), float(below["receiver"].max()))
+    middle = float(np.median(distance[distance > 0] / time[distance > 0]))
+
+    def velocity(parameters: Array, depth: Array) -> Array:
+        return np.asarray(np.exp(parameters[0] + parameters[1] * depth / deepest))
+
+    def misfit(parameters: Array) -> Array:
+        top, bottom = velocity(parameters, np.array([0.0, deepest]))
+        gradient = float(bottom - top) / deepest
+        at = {kind: top + gradient * depth for kind, depth in below.items()}
+        predicted = travel_time_linear_gradient(
+            distance, at["shot"], at["receiver"], gradient if abs(gradient) > 1e-9 else 0.0
+        )
+        return np.asarray((predicted - time) / slack)
+
+    start = np.array([np.log(middle), 0.0])
+    fit = least_squares(
+        misfit, start, loss="soft_l1", bounds=(start - np.full(2, 2.0), start + np.full(2, 2.0))
+    )
+    top, bottom = velocity(fit.x, np.array([0.0, deepest]))
+    depth = np.array([0.0, deepest, 2 * deepest])
+    return MeanProfile(depth=depth, velocity=np.array([top, bottom, bottom]))
 
 
 def turning_depth(profile: MeanProfile, distance: float) -> float:

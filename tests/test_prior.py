@@ -123,6 +123,13 @@ def test_velocity_std_of_draws(kind: FieldKind) -> None:
     assert prior.mean[:, -1] == pytest.approx(3.5)
 
 
+def test_velocity_std_of_a_wide_log_normal() -> None:
+    """At 60 % the mean of exp matters: mean over all nodes, where sampling errors average out."""
+    prior = make(amplitude=0.6)
+    ratio = prior.velocity(draws(prior, 6000, seed=4)).std(axis=0) / prior.velocity_std()
+    assert abs(ratio.mean() - 1) < 0.03
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=20)
 @given(size=st.floats(0.1, 300.0), seed=st.integers(0, 2**20))

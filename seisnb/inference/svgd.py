@@ -47,6 +47,10 @@ class SteinVariationalGradientDescent:
         Values of the model per unknown.
     step_size : float
         Share of the preconditioned move that is taken.
+    most_move : float
+        Longest rms move of a particle in one iteration [prior standard deviations]: the
+        preconditioner is that of the start, and where the forward model bends away from it a full
+        move would throw particles out of the prior.
     tolerance : float
         Done when the rms move of an iteration is below this [posterior standard deviations].
     n_workers : int
@@ -55,6 +59,7 @@ class SteinVariationalGradientDescent:
 
     features: Tensor
     step_size: float = 0.5
+    most_move: float = 0.2
     tolerance: float = 5e-3
     n_workers: int = 1
     independent: bool = False
@@ -100,6 +105,8 @@ class SteinVariationalGradientDescent:
         repulsion = (2 / bandwidth) * (kernel.sum(dim=1)[:, None] * values - kernel @ values)
         force = (attraction + repulsion @ self.features) / len(position)
         move = self.step_size * torch.cholesky_solve(force.T, state.factor).T
+        length = move.square().mean(dim=1, keepdim=True).sqrt()
+        move = move * (self.most_move / length.clamp_min(1e-300)).clamp_max(1.0)
         after = position + move
         here = self._linearise(after, list(state.here), target)
         change = float((move @ state.factor).square().mean().sqrt())

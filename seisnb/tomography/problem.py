@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seisnb.conventions import InputError
+from seisnb.conventions import GeometryError, InputError
 from seisnb.inference.base import Linearised
 from seisnb.prior import (
     GaussianProcessPrior,
@@ -21,7 +21,7 @@ from seisnb.prior import (
     gaussian_process_prior,
     linear_profile,
 )
-from seisnb.profile import profile_from_picks, turning_depth
+from seisnb.profile import BURIED, buried_depth, profile_from_picks, turning_depth
 from seisnb.section import round_125, section_grid
 from seisnb.survey import offset
 from seisnb.tomography.config import TomographyConfig
@@ -121,6 +121,8 @@ def make_frame(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig)
     ------
     InputError
         Too few picks.
+    GeometryError
+        A shot or receiver below the model.
     """
     n_picks = survey.sizes["pick"]
     if n_picks < LEAST_PICKS:
@@ -131,9 +133,18 @@ def make_frame(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig)
     profile = _mean_profile(survey, prior, config)
     reach = float(np.abs(offset(survey)).max())
     width = float(np.ptp(survey["surface_easting"].values))
-    depth_max = config.depth_max or round_up(
-        float(np.clip(1.35 * turning_depth(profile, reach), 0.05 * reach, 0.6 * width))
-    )
+    depth_max = config.depth_max
+    buried = buried_depth(survey)
+    if depth_max is None and buried > BURIED * width:
+        depth_max = round_up(1.1 * buried)
+    elif depth_max is None:
+        turning = turning_depth(profile, reach)
+        depth_max = round_up(float(np.clip(1.35 * turning, 0.05 * reach, 0.6 * width)))
+    if buried > depth_max:
+        raise GeometryError(
+            f"invert: a shot or receiver lies {buried:g} km under the surface, below the model's "
+            f"depth_max of {depth_max:g} km. Choose a depth_max of at least {1.1 * buried:.3g} km."
+        )
     return Frame(profile=profile, depth_max=depth_max, width=width)
 
 
@@ -159,7 +170,12 @@ def make_problem(
     )
     assert prior.amplitude and prior.length_easting and prior.length_depth
     cell = config.cell or round_125(
-        min(width / 240, depth_max / 50, prior.length_depth / 4, prior.length_easting / 4)
+        min(
+            max(width, depth_max) / 240,
+            min(width, depth_max) / 50,
+            prior.length_depth / 4,
+            prior.length_easting / 4,
+        )
     )
     grid = section_grid(survey, depth_max=depth_max, cell=cell)
     check_amplitude(prior, profile)

@@ -48,7 +48,7 @@ class WavefrontConfig:
     n_collocation: int = field(default=400, metadata={"help": "points per step", "unit": ""})
     learning_rate: float = field(default=2e-2, metadata={"help": "first step size", "unit": ""})
     head_rate: float = field(default=0.3, metadata={"help": "the heads' share of it", "unit": ""})
-    seconds: float | None = field(default=60.0, metadata={"help": "training time", "unit": "s"})
+    seconds: float | None = field(default=30.0, metadata={"help": "training time", "unit": "s"})
     n_steps: int | None = field(
         default=None, metadata={"help": "steps instead of time: repeatable", "unit": ""}
     )

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 import seisnb
+from seisnb import synthetic
 from seisnb.conventions import (
     ENSEMBLE,
     SURVEY,
@@ -25,7 +27,7 @@ from seisnb.conventions import (
 from seisnb.diagnostics import coverage, expected_coverage
 from seisnb.io import open_ensemble, save_ensemble
 from seisnb.prior import PriorConfig
-from seisnb.section import to_depth_grid
+from seisnb.section import section_grid, to_depth_grid
 from seisnb.survey import make_survey, survey_checksum
 from seisnb.tomography import Progress, TomographyConfig, invert
 from seisnb.traveltime.base import pick_geometry
@@ -333,6 +335,61 @@ def test_few_exact_picks_do_not_blow_up_the_inferred_scale(line: Line) -> None:
     assert (found["sigma_scale"] > 0.2).all()
     assert (found["sigma_scale"] < 5).all()
     assert np.isfinite(found["velocity"]).all()
+
+
+def test_stein_particles_are_an_ensemble_too(line: Line, ensemble: xr.Dataset) -> None:
+    first, again = (
+        invert(
+            line.survey, PRIOR, config(engine="svgd", n_members=20, n_iterations=15, n_workers=n)
+        )
+        for n in (1, 2)
+    )
+    check_dataset(first, ENSEMBLE, where="test", kind="ensemble")
+    same_result(first, again)
+    assert float(first["velocity"].min()) > 0.5  # no particle is thrown out of the prior
+    assert 0.5 < float(first["chi2_referee"].mean()) < 1.6
+    apart = np.abs(first["velocity_mean"] - ensemble["velocity_mean"]) / ensemble["prior_std"]
+    assert float(apart.mean()) < 0.6
+    assert float((first["velocity_std"] / first["prior_std"]).median()) > 0.1
+
+
+def test_a_line_at_sea(line: Line) -> None:
+    """Shots afloat over an undulating sea floor: rock, water and picks in the result."""
+    x = np.linspace(0.0, 6.0, 61)
+    floor = 0.8 + 0.1 * np.sin(2 * x)
+    shot, receiver = (
+        a.ravel() for a in np.meshgrid(np.linspace(0.1, 5.9, 25), np.linspace(0.5, 5.5, 6))
+    )
+    geometry = make_survey(
+        travel_time=np.hypot(shot - receiver, 0.8) / 2,
+        pick_std=PICK_STD,
+        shot_easting=shot,
+        shot_depth=0.0,
+        receiver_easting=receiver,
+        receiver_depth=np.interp(receiver, x, floor),
+        surface_easting=x,
+        surface_depth=floor,
+        water_velocity=1.5,
+    )
+    grid = section_grid(geometry, depth_max=2.0, cell=CELL)
+    truth = np.tile(2.0 + 0.6 * grid.below_surface, (grid.n_easting, 1))
+    truth *= 1 + 0.15 * np.cos(grid.easting)[:, None]
+    generator = torch.Generator().manual_seed(0)
+    survey = synthetic.add_picks(geometry, truth, grid, step=0.0125, generator=generator)
+    found = invert(survey, PRIOR, config(n_members=16))
+    check_dataset(found, ENSEMBLE, where="test", kind="ensemble")
+    assert found.attrs["water_velocity"] == 1.5
+    rock, depth = found["rock"].values, found["depth"].values
+    np.testing.assert_array_equal(rock, depth[:, None] >= grid.surface - 1e-9)
+    assert 0.01 < 1 - rock.mean() < 0.2
+    assert 0.6 < float(found["chi2_ray"].mean()) < 1.4
+    seen = rock & (found["ray_coverage"].values > 0.02)
+    error = (found["velocity_mean"].values - to_depth_grid(truth, grid, depth))[seen]
+    before = (found["prior_mean"].values - to_depth_grid(truth, grid, depth))[seen]
+    assert np.sqrt(np.mean(error**2)) < 0.5 * np.sqrt(np.mean(before**2))
+    top = int(np.argmax(rock[:, 30]))
+    assert top > 0
+    np.testing.assert_array_equal(found["velocity"][:, 0, 30], found["velocity"][:, top - 1, 30])
 
 
 def with_times(line: Line, change: Callable[[np.ndarray], np.ndarray]) -> xr.Dataset:
