@@ -101,7 +101,8 @@ def member_task(
 ) -> Callable[[int], Member | None]:
     """The work of one member by its index; None when cancelled midway."""
     config = problem.config
-    engine = RandomisedMaximumLikelihood()
+    size = min(problem.target.n_unknowns, problem.target.observed.numel())
+    engine = RandomisedMaximumLikelihood(tolerance=min(0.5, 0.005 * size))
     student = config.likelihood == "student"
 
     def work(index: int) -> Member | None:

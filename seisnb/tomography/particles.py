@@ -62,24 +62,24 @@ def particle_task(
             )
         )  # fmt: skip
 
-    for done in range(first + 1, config.n_iterations + 1):
+    done, is_converged = first, first >= config.n_iterations
+    while done < config.n_iterations and not is_converged:
         if handles.is_cancelled():
             raise Cancelled(
                 "invert: svgd was cancelled before its particles had settled; none is a result. "
                 "With a checkpoint the next run goes on from here."
             )
         state, info = engine.step(state, target, generator)
+        done, is_converged = done + 1, info.is_converged
         checkpoint.save_swarm(state.position.numpy(), done)
         report(done, info.chi2)
-        if info.is_converged:
-            break
     found = engine.particles(state)
 
     def work(index: int) -> Member | None:
         position, here = found[index]
         return finish_member(
             problem, position.numpy(), here.memory, depth, referee, referee_cell,
-            sigma_scale=peak.sigma_scale, n_steps=config.n_iterations, is_converged=True,
+            sigma_scale=peak.sigma_scale, n_steps=done, is_converged=is_converged,
         )  # fmt: skip
 
     return work

@@ -28,7 +28,7 @@ from seisnb.traveltime.wavefront_training import TrainingStep
 Array = NDArray[np.float64]
 
 #: Models that the network is trained on.
-N_TRAINING = 64
+N_TRAINING = 128
 #: The network is trained again when its times are off the rays' by more pick sigmas (rms).
 REFRESH_ABOVE = 1.0
 #: Streams of random numbers that no member uses.

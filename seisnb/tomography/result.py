@@ -136,6 +136,8 @@ def ensemble_dataset(
             "cancelled": int(is_cancelled),
         }
     )
+    if problem.network is not None:
+        dataset.attrs.update(problem.network.report(hung_mean))
     if "water_velocity" in survey.attrs:
         dataset.attrs["water_velocity"] = survey.attrs["water_velocity"]
     dataset.attrs["verdict"] = verdict(dataset)

@@ -104,6 +104,22 @@ class NetworkWavefronts:
             out[wet] = (water + rock).min(axis=1)
         return out
 
+    def report(self, velocity: Array) -> dict[str, float]:
+        """How well the network obeys its own physics for a model.
+
+        Returns
+        -------
+        dict
+            ``network_eikonal_residual``, rms of |grad T| v - 1 at the collocation points, and
+            ``network_reciprocity_seconds``, the largest |T(a, b) - T(b, a)| between anchors.
+        """
+        head = self.head(velocity)
+        model = torch.from_numpy(np.ascontiguousarray(velocity)).to(self.where.background)
+        return {
+            "network_eikonal_residual": self.network.eikonal_residual(head, model, self.where),
+            "network_reciprocity_seconds": self.network.reciprocity_error(head),
+        }
+
 
 def hang(points: Array, grid: SectionGrid) -> Array:
     """Positions (n, 2) with depth below sea level to depth below the surface, not negative."""
