@@ -23,8 +23,8 @@ from seisnb.tomography.problem import choose_referee_cell, make_frame, make_prob
 from seisnb.tomography.result import ensemble_dataset, output_depth
 from seisnb.traveltime.referee import open_referee
 
-#: Referee processes; each takes about 150 MB and checks members faster than they are fitted.
-MOST_REFEREES = 4
+#: Members that one referee process (about 150 MB) can check while they are fitted.
+WORKERS_PER_REFEREE = 4
 
 
 def invert(
@@ -90,7 +90,7 @@ def invert(
         problem = best.problem if best else make_problem(picks, prior, config, frame)
         members_on_disk = open_checkpoint(Path(checkpoint) if checkpoint else None, problem)
         tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
-    n_referees = min(worker_count(problem.config.n_workers), MOST_REFEREES)
+    n_referees = -(-worker_count(problem.config.n_workers) // WORKERS_PER_REFEREE)
     with open_referee(problem.prior.grid, problem.geometry, n_referees) as referee:
         if problem.config.ray_source in ("network", "both"):
             problem = train(problem, handles, started)

@@ -6,15 +6,16 @@ candidate the most probable model is found (from the one before) and Laplace's e
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 import xarray as xr
 
 from seisnb.conventions import PriorError
-from seisnb.inference.base import Memory
+from seisnb.inference.base import Memory, in_parallel
 from seisnb.inference.rml import Fit, inferred_scale, log_evidence, maximum_a_posteriori
 from seisnb.prior import Kernel, PriorConfig
 from seisnb.tomography.config import TomographyConfig
@@ -72,68 +73,87 @@ def choose_lengths(
     """
     if prior.length_easting and prior.length_depth and prior.amplitude:
         return None, []
-    tried: list[tuple[PriorConfig, float]] = []
+    lock = threading.Lock()
+
+    def told(line: str) -> None:
+        with lock:
+            report(line)
+
+    def climb_along(kernel: Kernel) -> tuple[_Chain, float, float]:
+        chain = _Chain(survey=survey, prior=prior, config=config, frame=frame, report=told)
+        return chain, *_climb(SHARES, 2, lambda share: chain.attempt(kernel, share))
+
+    kernels = list(KERNELS if prior.kernel is None else (prior.kernel,))
+    n_workers = min(len(kernels), config.n_workers or len(kernels))
+    found = dict(in_parallel(climb_along, kernels, n_workers=n_workers))
+    kernel = max(kernels, key=lambda name: found[name][2])
+    chain, share, _ = found[kernel]
+    flatness, _ = _climb(FLATNESS, 0, lambda x: chain.attempt(kernel, share, x))
+    growth, _ = _climb(GROWTHS, 0, lambda x: chain.attempt(kernel, share, flatness, x))
+    _climb(AMPLITUDES, 0, lambda x: chain.attempt(kernel, share, flatness, growth, x))
+    if chain.best is None:
+        raise PriorError(
+            "invert: every prior that was tried has too many unknowns. Give length_easting and "
+            "length_depth, or a smaller depth_max."
+        )
+    return chain.best, [pair for name in kernels for pair in found[name][0].tried]
+
+
+@dataclass(kw_only=True)
+class _Chain:
+    """Candidates of one kernel, each started from the best before it."""
+
+    survey: xr.Dataset
+    prior: PriorConfig
+    config: TomographyConfig
+    frame: Frame
+    report: Callable[[str], None]
+    tried: list[tuple[PriorConfig, float]] = field(default_factory=list)
     best: Candidate | None = None
 
-    def attempt(settings: PriorConfig) -> float:
-        nonlocal best
-        for known, evidence in tried:
+    def attempt(
+        self,
+        kernel: Kernel,
+        share: float,
+        flatness: float = FLATNESS[0],
+        growth: float = GROWTHS[0],
+        amplitude: float = AMPLITUDES[0],
+    ) -> float:
+        """Log evidence of a prior; minus infinity for one with too many unknowns."""
+        settings = self._settings(kernel, share, flatness, growth, amplitude)
+        for known, evidence in self.tried:
             if known == settings:
                 return evidence
-        candidate = _evaluate(survey, settings, config, frame, best)
+        candidate = _evaluate(self.survey, settings, self.config, self.frame, self.best)
         if candidate is None:
             return -np.inf
-        tried.append((settings, candidate.evidence))
-        report(
+        self.tried.append((settings, candidate.evidence))
+        self.report(
             f"{settings.kernel}, {settings.length_easting:.3g} km along, "
             f"{settings.length_depth:.3g} km in depth, growth {settings.length_depth_growth}, "
             f"amplitude {settings.amplitude:.2g}: log evidence {candidate.evidence:.1f}"
         )
-        if best is None or candidate.evidence > best.evidence:
-            best = candidate
+        if self.best is None or candidate.evidence > self.best.evidence:
+            self.best = candidate
         return candidate.evidence
 
-    unit = 1.0 if prior.field == "log_velocity" else float(frame.profile.velocity[0])
-
-    def settings_of(
-        kernel: Kernel, share: float, flatness: float, growth: float, amplitude: float
+    def _settings(
+        self, kernel: Kernel, share: float, flatness: float, growth: float, amplitude: float
     ) -> PriorConfig:
+        """The prior with what the user left open filled in."""
+        prior, frame = self.prior, self.frame
+        unit = 1.0 if prior.field == "log_velocity" else float(frame.profile.velocity[0])
         along = prior.length_easting or share * frame.width
         shortest, longest = SHORTEST * frame.width, 0.5 * frame.depth_max
+        is_open = prior.length_depth_growth is None and prior.length_depth is None
         return replace(
             prior,
             kernel=prior.kernel or kernel,
             length_easting=along,
             length_depth=prior.length_depth or float(np.clip(flatness * along, shortest, longest)),
-            length_depth_growth=growth
-            if prior.length_depth_growth is None and prior.length_depth is None
-            else prior.length_depth_growth or 0.0,
+            length_depth_growth=growth if is_open else prior.length_depth_growth or 0.0,
             amplitude=prior.amplitude or amplitude * unit,
         )
-
-    flatness, growth, amplitude = FLATNESS[0], GROWTHS[0], AMPLITUDES[0]
-    peaks: dict[Kernel, tuple[float, float]] = {}
-    for kernel in KERNELS if prior.kernel is None else (prior.kernel,):
-
-        def along(share: float, kernel: Kernel = kernel) -> float:
-            return attempt(settings_of(kernel, share, flatness, growth, amplitude))
-
-        peaks[kernel] = _climb(SHARES, 2, along)
-    kernel = max(peaks, key=lambda name: peaks[name][1])
-    share = peaks[kernel][0]
-    flatness, _ = _climb(
-        FLATNESS, 0, lambda x: attempt(settings_of(kernel, share, x, growth, amplitude))
-    )
-    growth, _ = _climb(
-        GROWTHS, 0, lambda x: attempt(settings_of(kernel, share, flatness, x, amplitude))
-    )
-    _climb(AMPLITUDES, 0, lambda x: attempt(settings_of(kernel, share, flatness, growth, x)))
-    if best is None:
-        raise PriorError(
-            "invert: every prior that was tried has too many unknowns. Give length_easting and "
-            "length_depth, or a smaller depth_max."
-        )
-    return best, tried
 
 
 def _climb(
@@ -174,7 +194,7 @@ def _evaluate(
     scale = 1.0 if before is None else before.sigma_scale
     for _ in range(2 if config.infer_sigma else 1):
         target = replace(problem.target, std=problem.target.std * scale)
-        fit = maximum_a_posteriori(target, memory, position=position, tolerance=1.0)
+        fit = maximum_a_posteriori(target, memory, position=position, tolerance=2.0)
         if config.infer_sigma:
             scale = inferred_scale(fit, problem.target.std, scale)
             position, memory = fit.position, fit.here.memory

@@ -230,20 +230,16 @@ def water_time(start, entry, in_water, water_slowness):
 
 
 @njit(inline="always", **_JIT)
-def _gradient(velocity, surface, x0, dx, dz, x, z, h):
-    """Slowness gradient by central differences over +-h."""
-    return (
-        (
-            _slowness(velocity, surface, x0, dx, dz, x + h, z)
-            - _slowness(velocity, surface, x0, dx, dz, x - h, z)
-        )
-        / (2 * h),
-        (
-            _slowness(velocity, surface, x0, dx, dz, x, z + h)
-            - _slowness(velocity, surface, x0, dx, dz, x, z - h)
-        )
-        / (2 * h),
-    )
+def _slowness_and_gradient(velocity, surface, x0, dx, dz, x, z):
+    """Slowness and its derivatives along easting and depth, those of the bilinear cell."""
+    i, j, t, s = _cell(surface, x0, dx, dz, velocity.shape[1], x, z)
+    a, b = velocity[i, j], velocity[i + 1, j]
+    c, d = velocity[i, j + 1], velocity[i + 1, j + 1]
+    value = (1.0 - t) * ((1.0 - s) * a + s * c) + t * ((1.0 - s) * b + s * d)
+    v_z = ((1.0 - t) * (c - a) + t * (d - b)) / dz
+    v_x = ((1.0 - s) * (b - a) + s * (d - c)) / dx - v_z * (surface[i + 1] - surface[i]) / dx
+    u = 1.0 / value
+    return u, -v_x * u * u, -v_z * u * u
 
 
 @njit(inline="always", **_JIT)
@@ -317,8 +313,9 @@ def bend(
                 )
             for k in range(n):
                 x, z = ray[k, 0], ray[k, 1]
-                u_node[k] = _slowness(velocity, surface, x0, dx, dz, x, z)
-                g_node[k, 0], g_node[k, 1] = _gradient(velocity, surface, x0, dx, dz, x, z, h)
+                u_node[k], g_node[k, 0], g_node[k, 1] = _slowness_and_gradient(
+                    velocity, surface, x0, dx, dz, x, z
+                )
                 gradient[k] = 0.0
                 diagonal[k] = 0.0
                 upper[k] = 0.0
@@ -347,7 +344,8 @@ def bend(
                 tx, tz = (bx - ax) / length, (bz - az) / length
                 mx, mz = 0.5 * (ax + bx), 0.5 * (az + bz)
                 middle = _slowness(velocity, surface, x0, dx, dz, mx, mz)
-                hx, hz = _gradient(velocity, surface, x0, dx, dz, mx, mz, h)
+                hx = 0.5 * (g_node[k - 1, 0] + g_node[k, 0])
+                hz = 0.5 * (g_node[k - 1, 1] + g_node[k, 1])
                 mean = (u_node[k - 1] + 4 * middle + u_node[k]) / 6
                 gradient[k - 1] += normal[k - 1, 0] * (
                     -tx * mean + length * (g_node[k - 1, 0] + 2 * hx) / 6
@@ -464,7 +462,7 @@ def ray_kernel(
     """
     k_x, k_z = basis_x.shape[1], basis_z.shape[1]
     n_z = velocity.shape[1]
-    table = np.empty((k_x, k_z))
+    table = np.empty((k_z, k_x))
     bx = np.empty(k_x)
     bz = np.empty(k_z)
     for p in range(rays.shape[0]):
@@ -475,17 +473,22 @@ def ray_kernel(
                 surface, x0, dx, ray[k - 1, 0], ray[k - 1, 1], ray[k, 0], ray[k, 1]
             )
             i, j, t, s = _cell(surface, x0, dx, dz, n_z, x, z)
-            v = _lookup(velocity, surface, x0, dx, dz, x, z)
-            value = -weight * _lookup(slope, surface, x0, dx, dz, x, z) / (v * v)
+            v = (1 - t) * ((1 - s) * velocity[i, j] + s * velocity[i, j + 1]) + t * (
+                (1 - s) * velocity[i + 1, j] + s * velocity[i + 1, j + 1]
+            )
+            dv = (1 - t) * ((1 - s) * slope[i, j] + s * slope[i, j + 1]) + t * (
+                (1 - s) * slope[i + 1, j] + s * slope[i + 1, j + 1]
+            )
+            value = -weight * dv / (v * v)
             for a in range(k_x):
                 bx[a] = value * ((1 - t) * basis_x[i, a] + t * basis_x[i + 1, a])
             for b in range(k_z):
                 bz[b] = (1 - s) * basis_z[j, b] + s * basis_z[j + 1, b]
-            for a in range(k_x):
-                for b in range(k_z):
-                    table[a, b] += bx[a] * bz[b]
+            for b in range(k_z):
+                for a in range(k_x):
+                    table[b, a] += bx[a] * bz[b]
         for q in range(kept_x.size):
-            out[p, q] = table[kept_x[q], kept_z[q]]
+            out[p, q] = table[kept_z[q], kept_x[q]]
 
 
 @njit(**_JIT)

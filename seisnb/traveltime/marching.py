@@ -13,6 +13,9 @@ import math
 import numpy as np
 from numba import njit
 
+#: What is known of a node.
+FREE, FIXED, OUTSIDE = 0, 1, 2
+
 _JIT = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
@@ -55,22 +58,23 @@ def _pop(heap_time, heap_node, size):
 
 
 @njit(inline="always", **_JIT)
-def _side(factor, times, fixed, i, j, di, dj, n_x, n_z):
+def _side(factor, times, state, node, stride):
     """Upwind neighbour along one axis: sign, and the difference f' = (a f - b) per step."""
-    best = np.inf
+    back, front = node - stride, node + stride
     sign = 0
-    for s in (-1, 1):
-        p, q = i + s * di, j + s * dj
-        if 0 <= p < n_x and 0 <= q < n_z and fixed[p, q] and times[p, q] < best:
-            best = times[p, q]
-            sign = -s
+    if state[back] == FIXED:
+        sign = 1
+        if state[front] == FIXED and times[front] < times[back]:
+            sign = -1
+    elif state[front] == FIXED:
+        sign = -1
     if sign == 0:
         return 0, 0.0, 0.0
-    p, q = i - sign * di, j - sign * dj
-    pp, qq = p - sign * di, q - sign * dj
-    if 0 <= pp < n_x and 0 <= qq < n_z and fixed[pp, qq] and times[pp, qq] <= times[p, q]:
-        return sign, 1.5, 2.0 * factor[p, q] - 0.5 * factor[pp, qq]
-    return sign, 1.0, factor[p, q]
+    first = node - sign * stride
+    second = first - sign * stride
+    if state[second] == FIXED and times[second] <= times[first]:
+        return sign, 1.5, 2.0 * factor[first] - 0.5 * factor[second]
+    return sign, 1.0, factor[first]
 
 
 @njit(**_JIT)
@@ -92,62 +96,71 @@ def march(velocity, source_i, source_j, step):
         Travel time / distance to the source [s/km]; at the source its slowness.
     """
     n_x, n_z = velocity.shape
-    factor = np.full((n_x, n_z), np.inf)
-    times = np.full((n_x, n_z), np.inf)
-    fixed = np.zeros((n_x, n_z), np.bool_)
+    # two rows of margin spare every test of the bounds
+    width = n_z + 4
+    n_nodes = (n_x + 4) * width
+    state = np.full(n_nodes, OUTSIDE, np.uint8)
+    factor = np.full(n_nodes, np.inf)
+    times = np.full(n_nodes, np.inf)
+    slowness = np.empty(n_nodes)
+    distance = np.empty(n_nodes)
+    slope_x = np.empty(n_nodes)
+    slope_z = np.empty(n_nodes)
+    for i in range(n_x):
+        x = (i - source_i) * step
+        row = (i + 2) * width + 2
+        for j in range(n_z):
+            z = (j - source_j) * step
+            r = max(math.sqrt(x * x + z * z), 1e-30)
+            distance[row + j] = r
+            slope_x[row + j] = x / r
+            slope_z[row + j] = z / r
+            slowness[row + j] = 1.0 / velocity[i, j]
+            state[row + j] = FREE
+    per_step = 1.0 / step
+    neighbours = (width, -width, 1, -1)
     heap_time = np.empty(4 * n_x * n_z + 8)
     heap_node = np.empty(4 * n_x * n_z + 8, np.int64)
-    factor[source_i, source_j] = 1.0 / velocity[source_i, source_j]
-    times[source_i, source_j] = 0.0
-    size = _push(heap_time, heap_node, 0, 0.0, source_i * n_z + source_j)
+    source = (source_i + 2) * width + source_j + 2
+    factor[source] = slowness[source]
+    times[source] = 0.0
+    size = _push(heap_time, heap_node, 0, 0.0, source)
     while size > 0:
-        node = heap_node[0]
+        centre = heap_node[0]
         size = _pop(heap_time, heap_node, size)
-        ci, cj = node // n_z, node % n_z
-        if fixed[ci, cj]:
+        if state[centre] == FIXED:
             continue
-        fixed[ci, cj] = True
+        state[centre] = FIXED
         for direction in range(4):
-            i = ci + (1 if direction == 0 else -1 if direction == 1 else 0)
-            j = cj + (1 if direction == 2 else -1 if direction == 3 else 0)
-            if not (0 <= i < n_x and 0 <= j < n_z) or fixed[i, j]:
+            node = centre + neighbours[direction]
+            if state[node] != FREE:
                 continue
-            x, z = (i - source_i) * step, (j - source_j) * step
-            distance = math.hypot(x, z)
-            slowness = 1.0 / velocity[i, j]
-            a, b, c = 0.0, 0.0, -slowness * slowness
-            one_sided = np.inf
-            alpha_x, beta_x, alpha_z, beta_z = 0.0, 0.0, 0.0, 0.0
-            for axis in range(2):
-                if axis == 0:
-                    sign, weight, upwind = _side(factor, times, fixed, i, j, 1, 0, n_x, n_z)
-                    slope = x / distance
-                else:
-                    sign, weight, upwind = _side(factor, times, fixed, i, j, 0, 1, n_x, n_z)
-                    slope = z / distance
-                if sign == 0:
-                    continue
-                alpha = distance * weight / step + sign * slope
-                beta = distance * upwind / step
-                if alpha <= 0.0:
-                    continue
-                one_sided = min(one_sided, (slowness + beta) / alpha)
-                a += alpha * alpha
-                b -= 2.0 * alpha * beta
-                c += beta * beta
-                if axis == 0:
-                    alpha_x, beta_x = alpha, beta
-                else:
-                    alpha_z, beta_z = alpha, beta
-            value = one_sided
-            if alpha_x > 0.0 and alpha_z > 0.0:
-                inside = b * b - 4.0 * a * c
+            r, u = distance[node], slowness[node]
+            sign, weight, upwind = _side(factor, times, state, node, width)
+            alpha_x = r * weight * per_step + sign * slope_x[node]
+            beta_x = r * upwind * per_step
+            has_x = sign != 0 and alpha_x > 0.0
+            sign, weight, upwind = _side(factor, times, state, node, 1)
+            alpha_z = r * weight * per_step + sign * slope_z[node]
+            beta_z = r * upwind * per_step
+            has_z = sign != 0 and alpha_z > 0.0
+            value = np.inf
+            if has_x and has_z:
+                a = alpha_x * alpha_x + alpha_z * alpha_z
+                b = alpha_x * beta_x + alpha_z * beta_z
+                c = beta_x * beta_x + beta_z * beta_z - u * u
+                inside = b * b - a * c
                 if inside >= 0.0:
-                    root = (-b + math.sqrt(inside)) / (2.0 * a)
+                    root = (b + math.sqrt(inside)) / a
                     if alpha_x * root >= beta_x and alpha_z * root >= beta_z:
                         value = root
-            if value * distance < times[i, j]:
-                times[i, j] = value * distance
-                factor[i, j] = value
-                size = _push(heap_time, heap_node, size, times[i, j], i * n_z + j)
-    return factor
+            if value == np.inf:
+                if has_x:
+                    value = (u + beta_x) / alpha_x
+                if has_z:
+                    value = min(value, (u + beta_z) / alpha_z)
+            if value * r < times[node]:
+                times[node] = value * r
+                factor[node] = value
+                size = _push(heap_time, heap_node, size, times[node], node)
+    return factor.reshape(n_x + 4, width)[2:-2, 2:-2].copy()
