@@ -104,7 +104,10 @@ def invert(
         problem = refresh_network(problem, peak, handles, started)
         tell("most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted))
         cell, error = choose_referee_cell(
-            problem, problem.prior.velocity(peak.fit.position.numpy()), referee
+            problem,
+            problem.prior.velocity(peak.fit.position.numpy()),
+            peak.target.std.numpy(),
+            referee,
         )
         depth = output_depth(problem.prior.grid)
         members = fit_members(

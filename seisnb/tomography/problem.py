@@ -228,15 +228,16 @@ def with_network(problem: Problem, network: NetworkWavefronts) -> Problem:
     return replace(problem, network=network, target=replace(problem.target, forward=forward))
 
 
-def choose_referee_cell(problem: Problem, velocity: Array, referee: Referee) -> tuple[float, float]:
-    """The coarsest referee that halving changes by less than a tenth of the pick sigma.
+def choose_referee_cell(
+    problem: Problem, velocity: Array, std: Array, referee: Referee
+) -> tuple[float, float]:
+    """The coarsest referee that halving changes by less than a tenth of the sigmas ``std`` [s].
 
     Returns
     -------
     cell, error : float
         Spacing [km], and the rms change on halving it [s].
     """
-    std = problem.target.std.numpy()
     grid = problem.prior.grid
     cell = problem.config.referee_cell or 2 * grid.cell_depth
     coarse = referee.times(velocity, cell)

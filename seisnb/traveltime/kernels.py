@@ -19,6 +19,12 @@ _JIT = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
 @njit(inline="always", **_JIT)
+def _norm(x, z):
+    """Length of a vector; the library's hypot guards against overflow that cannot happen here."""
+    return math.sqrt(x * x + z * z)
+
+
+@njit(inline="always", **_JIT)
 def _surface_at(surface, x0, dx, x):
     """Depth of the surface at easting x, level beyond the ends."""
     f = (x - x0) / dx
@@ -110,10 +116,7 @@ def entry_points(times, origin_x, origin_z, step, surface, x0, dx, start, water_
         best = np.inf
         for i in range(n_x):
             x = x0 + i * dx
-            t = (
-                water_slowness * math.hypot(x - start[p, 0], surface[i] - start[p, 1])
-                + floor_time[i]
-            )
+            t = water_slowness * _norm(x - start[p, 0], surface[i] - start[p, 1]) + floor_time[i]
             if t < best:
                 best = t
                 out[p, 0] = x
@@ -142,7 +145,7 @@ def trace(
         arrived = False
         previous = np.inf
         while n < limit:
-            distance = math.hypot(x - anchor[0], z - anchor[1])
+            distance = _norm(x - anchor[0], z - anchor[1])
             if distance < 2.0 * step:
                 arrived = True
                 break
@@ -151,13 +154,13 @@ def trace(
                 if value >= previous:
                     break
                 previous = value
-            norm = math.hypot(gx, gz)
+            norm = _norm(gx, gz)
             if not norm > 0.0:
                 break
             mx = x - 0.5 * stride * gx / norm
             mz = max(z - 0.5 * stride * gz / norm, _surface_at(surface, x0, dx, mx))
             _, gx, gz = _field_at(times, origin_x, origin_z, step, mx, mz)
-            norm = math.hypot(gx, gz)
+            norm = _norm(gx, gz)
             if not norm > 0.0:
                 break
             x = min(max(x - stride * gx / norm, x0), x1)
@@ -176,19 +179,19 @@ def _resample(path, n, spacing, capacity, out):
     """Evenly spaced nodes along a path of n points; returns how many."""
     length = 0.0
     for k in range(1, n):
-        length += math.hypot(path[k, 0] - path[k - 1, 0], path[k, 1] - path[k - 1, 1])
+        length += _norm(path[k, 0] - path[k - 1, 0], path[k, 1] - path[k - 1, 1])
     m = min(max(math.ceil(length / spacing), 4), capacity - 1)
     out[0, 0], out[0, 1] = path[0, 0], path[0, 1]
     k, walked, target = 1, 0.0, 0.0
     for q in range(1, m):
         target = length * q / m
         while k < n - 1:
-            segment = math.hypot(path[k, 0] - path[k - 1, 0], path[k, 1] - path[k - 1, 1])
+            segment = _norm(path[k, 0] - path[k - 1, 0], path[k, 1] - path[k - 1, 1])
             if walked + segment >= target:
                 break
             walked += segment
             k += 1
-        segment = math.hypot(path[k, 0] - path[k - 1, 0], path[k, 1] - path[k - 1, 1])
+        segment = _norm(path[k, 0] - path[k - 1, 0], path[k, 1] - path[k - 1, 1])
         t = min((target - walked) / segment, 1.0) if segment > 0.0 else 0.0
         out[q, 0] = path[k - 1, 0] + t * (path[k, 0] - path[k - 1, 0])
         out[q, 1] = path[k - 1, 1] + t * (path[k, 1] - path[k - 1, 1])
@@ -202,8 +205,8 @@ def _segment(surface, x0, dx, ax, az, bx, bz):
     mx, mz = 0.5 * (ax + bx), 0.5 * (az + bz)
     top = _surface_at(surface, x0, dx, mx)
     if mz < top:
-        return math.hypot(mx - ax, top - az) + math.hypot(bx - mx, bz - top), mx, top
-    return math.hypot(bx - ax, bz - az), mx, mz
+        return _norm(mx - ax, top - az) + _norm(bx - mx, bz - top), mx, top
+    return _norm(bx - ax, bz - az), mx, mz
 
 
 @njit(**_JIT)
@@ -226,7 +229,7 @@ def water_time(start, entry, in_water, water_slowness):
     """Time from a start in the water to the entry [s]; zero for a start on the rock."""
     if not in_water:
         return 0.0
-    return water_slowness * math.hypot(entry[0] - start[0], entry[1] - start[1])
+    return water_slowness * _norm(entry[0] - start[0], entry[1] - start[1])
 
 
 @njit(inline="always", **_JIT)
@@ -245,8 +248,8 @@ def _slowness_and_gradient(velocity, surface, x0, dx, dz, x, z):
 @njit(inline="always", **_JIT)
 def _is_uneven(ray):
     """The entry has slid along the sea floor towards its neighbour, or away from it."""
-    first = math.hypot(ray[1, 0] - ray[0, 0], ray[1, 1] - ray[0, 1])
-    second = math.hypot(ray[2, 0] - ray[1, 0], ray[2, 1] - ray[1, 1])
+    first = _norm(ray[1, 0] - ray[0, 0], ray[1, 1] - ray[0, 1])
+    second = _norm(ray[2, 0] - ray[1, 0], ray[2, 1] - ray[1, 1])
     return not 0.6 * second < first < 1.6 * second
 
 
@@ -257,7 +260,7 @@ def _respace(surface, x0, dx, ray, n, path):
     for k in range(n):
         path[k, 0], path[k, 1] = ray[k, 0], ray[k, 1]
         if k:
-            length += math.hypot(ray[k, 0] - ray[k - 1, 0], ray[k, 1] - ray[k - 1, 1])
+            length += _norm(ray[k, 0] - ray[k - 1, 0], ray[k, 1] - ray[k - 1, 1])
     _resample(path, n, (1.0 + 1e-9) * length / (n - 1), ray.shape[0], ray)
     for k in range(1, n - 1):
         ray[k, 1] = max(ray[k, 1], _surface_at(surface, x0, dx, ray[k, 0]))
@@ -324,12 +327,12 @@ def bend(
                     tz = _surface_at(surface, x0, dx, x + 0.5 * dx) - _surface_at(
                         surface, x0, dx, x - 0.5 * dx
                     )
-                    size = math.hypot(tx, tz)
+                    size = _norm(tx, tz)
                     normal[0, 0], normal[0, 1] = tx / size, tz / size
                 elif k < n - 1:
                     tx = ray[k + 1, 0] - ray[k - 1, 0]
                     tz = ray[k + 1, 1] - ray[k - 1, 1]
-                    size = math.hypot(tx, tz)
+                    size = _norm(tx, tz)
                     if size > 0.0:
                         normal[k, 0], normal[k, 1] = -tz / size, tx / size
                     else:
@@ -338,7 +341,7 @@ def bend(
                     normal[k, 0], normal[k, 1] = 0.0, 0.0
             for k in range(1, n):
                 ax, az, bx, bz = ray[k - 1, 0], ray[k - 1, 1], ray[k, 0], ray[k, 1]
-                length = math.hypot(bx - ax, bz - az)
+                length = _norm(bx - ax, bz - az)
                 if length <= 1e-12:
                     continue
                 tx, tz = (bx - ax) / length, (bz - az) / length
@@ -367,13 +370,13 @@ def bend(
                     - 2 * u_node[k]
                 ) / (2.25 * h * h)
                 length = 0.5 * (
-                    math.hypot(ray[k + 1, 0] - x, ray[k + 1, 1] - z)
-                    + math.hypot(ray[k - 1, 0] - x, ray[k - 1, 1] - z)
+                    _norm(ray[k + 1, 0] - x, ray[k + 1, 1] - z)
+                    + _norm(ray[k - 1, 0] - x, ray[k - 1, 1] - z)
                 )
                 diagonal[k] += max(curvature, 0.0) * length
             if in_water[p]:
                 wx, wz = ray[0, 0] - start[p, 0], ray[0, 1] - start[p, 1]
-                length = math.hypot(wx, wz)
+                length = _norm(wx, wz)
                 if length > 1e-9:
                     wx, wz = wx / length, wz / length
                     gradient[0] += water_slowness * (wx * normal[0, 0] + wz * normal[0, 1])
@@ -499,7 +502,7 @@ def ray_lengths(origin_x, origin_z, step_x, step_z, rays, count, out):
         for k in range(1, count[p]):
             ax, az = rays[p, k - 1, 0], rays[p, k - 1, 1]
             bx, bz = rays[p, k, 0], rays[p, k, 1]
-            length = math.hypot(bx - ax, bz - az)
+            length = _norm(bx - ax, bz - az)
             pieces = max(int(2 * length / min(step_x, step_z)) + 1, 2)
             for q in range(pieces):
                 f = (q + 0.5) / pieces
