@@ -31,6 +31,10 @@ Kernel = Literal["gaussian", "matern"]
 
 #: A model in plain velocity bends smoothly away from zero below this share of the mean profile.
 FLOOR = 0.1
+#: Shortest length that a grid resolves, in cells.
+LEAST_CELLS = 1.5
+#: Log velocity is held this close to the mean profile's.
+MOST_LOG = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +116,10 @@ class PriorConfig:
             )
         if self.profile is not None and self.gradient is not None:
             raise PriorError("PriorConfig: give either profile or surface_velocity and gradient.")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.number):
+                object.__setattr__(self, field.name, float(value))  # results hold settings as JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +257,8 @@ class GaussianProcessPrior:
     def _velocity_of_field(self, process: Array) -> tuple[Array, Array]:
         """Map the process to velocity and give the derivative."""
         if self.field_kind == "log_velocity":
-            velocity = self.mean * np.exp(process)
+            # far beyond any model: a trial step that overshoots must be refused, not overflow
+            velocity = self.mean * np.exp(np.clip(process, -MOST_LOG, MOST_LOG))
             return velocity, velocity
         floor = FLOOR * self.mean
         scaled = (self.mean + process - floor) / floor
@@ -302,7 +311,7 @@ def gaussian_process_prior(
                 f"prior: {name} is {length} km; the covariance is only positive definite "
                 "for lengths above zero."
             )
-        if length < 1.5 * cell:
+        if length < LEAST_CELLS * cell:
             raise PriorError(
                 f"prior: {name} of {length:g} km is not resolved by cells of {cell:g} km. "
                 f"Choose cell at most {length / 3:.3g} km, or a longer {name}."

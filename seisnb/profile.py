@@ -146,7 +146,8 @@ def _profile_between_buried(survey: xr.Dataset) -> MeanProfile:
 
 def turning_depth(profile: MeanProfile, distance: float) -> float:
     """Depth below the surface [km] at which the ray of a given offset [km] turns."""
-    velocity = profile.velocity + 1e-9 * np.arange(profile.velocity.size)
+    # no ray turns in a low-velocity zone; the closed form needs velocities that increase
+    velocity = np.maximum.accumulate(profile.velocity) + 1e-9 * np.arange(profile.velocity.size)
     step = 1e-3 * distance
     times = travel_time_profile(
         np.array([distance - step, distance + step]), profile.depth, velocity, n_slowness=4000

@@ -191,7 +191,7 @@ def check_survey(survey: xr.Dataset, *, where: str) -> None:
             )
     check_dataset(survey, SURVEY, where=where, kind="survey")
     if not bool(survey["used"].any()):
-        raise InputError(f"{where}: all {time.size} picks are muted. Restore at least two.")
+        raise InputError(f"{where}: all {time.size} picks are muted. Restore at least three.")
     if float(np.median(std / time)) >= 1.0:
         raise InputError(
             f"{where}: the median pick_std is {np.median(std):.3g} s, the median travel_time "

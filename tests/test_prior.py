@@ -290,3 +290,11 @@ def test_amplitude_that_would_go_below_zero() -> None:
     check_amplitude(PriorConfig(field="velocity", amplitude=0.79), PROFILE)
     check_amplitude(PriorConfig(field="log_velocity", amplitude=0.9), PROFILE)
     check_amplitude(PriorConfig(field="velocity"), PROFILE)
+
+
+def test_a_step_far_beyond_any_model_does_not_overflow() -> None:
+    prior = make()
+    for far in (1e6, -1e6):
+        velocity = prior.velocity(np.full(prior.n_unknowns, far))
+        assert np.isfinite(velocity).all()
+        assert (velocity > 0).all()

@@ -112,6 +112,14 @@ def test_muted_picks_do_not_count() -> None:
     )
 
 
+def test_no_ray_turns_in_a_low_velocity_zone() -> None:
+    depth = np.linspace(0, 10, 101)
+    velocity = 2 + 0.5 * depth
+    slow = MeanProfile(depth=depth, velocity=np.where(np.abs(depth - 3) < 0.5, 1.5, velocity))
+    full = turning_depth(MeanProfile(depth=depth, velocity=velocity), 20.0)
+    assert turning_depth(slow, 20.0) == pytest.approx(full, rel=0.15)
+
+
 @settings(max_examples=25, deadline=None)
 @given(v0=st.floats(0.5, 4.0), gradient=st.floats(0.1, 3.0), distance=st.floats(0.5, 20.0))
 def test_turning_depth_of_a_linear_gradient(v0: float, gradient: float, distance: float) -> None:

@@ -110,7 +110,7 @@ def test_muted_picks_are_left_out() -> None:
     kept = used_picks(line, where="test")
     np.testing.assert_array_equal(kept["travel_time"], [0.5, 1.2, 0.8])
     line["used"][:] = False
-    with pytest.raises(InputError, match="test: all 4 picks are muted. Restore at least two"):
+    with pytest.raises(InputError, match="test: all 4 picks are muted. Restore at least three"):
         used_picks(line, where="test")
 
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -153,11 +154,11 @@ def in_parallel(
     *,
     n_workers: int,
     is_cancelled: Callable[[], bool] = lambda: False,
-    poll: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[ItemT, StateT]]:
     """Do work on items in threads; yields (item, result) as they finish.
 
-    After a cancel no new item starts. The first exception is raised once running items are done.
+    Threads run in copies of the caller's context, so that work may report to its widgets. After a
+    cancel no new item starts. The first exception is raised once running items are done.
     """
 
     def pinned(item: ItemT) -> StateT:
@@ -170,11 +171,10 @@ def in_parallel(
         while waiting or running:
             while waiting and len(running) < n_workers and not is_cancelled():
                 item = waiting.pop()
-                running[pool.submit(pinned, item)] = item
+                running[pool.submit(copy_context().run, pinned, item)] = item
             if not running:
                 return
             done, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
-            poll()
             for future in done:
                 item = running.pop(future)
                 yield item, future.result()

@@ -4,7 +4,7 @@ Particle i moves by phi_i = (1/n) sum_j [k(m_j, m_i) grad log p(m_j) + grad_{m_j
 m = features @ x are the values of the model (not the unknowns x), k = exp(-|d|**2 / h) and h is the
 median squared distance; phi is pulled back to the unknowns by features.T and preconditioned by the
 Gauss-Newton covariance at the start. The particles are deterministic and too close together: their
-spread underestimates the posterior's (see method="rml" for calibrated members).
+spread underestimates the posterior's (for calibrated members see :mod:`seisnb.inference.rml`).
 """
 
 from __future__ import annotations

@@ -6,17 +6,18 @@ Every file is written beside its place and renamed, so that a killed run leaves 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
 import seisnb
-from seisnb.conventions import CheckpointError
+from seisnb.conventions import CheckpointError, OutputError
 from seisnb.io.atomic import replaced
 from seisnb.survey import survey_checksum
 from seisnb.tomography.problem import Problem
@@ -66,13 +67,7 @@ class Checkpoint:
         path = self._path(index)
         if path is None or not path.exists():
             return None
-        try:
-            arrays = load_file(path)
-        except Exception as error:
-            raise CheckpointError(
-                f"checkpoint: {path} cannot be read ({error}). Delete that file and start again; "
-                "only this member is fitted anew."
-            ) from error
+        arrays = _read(path, "only this member is fitted anew")
         return Member(**{field.name: arrays[field.name] for field in fields(Member)})
 
     def save(self, index: int, member: Member) -> None:
@@ -82,26 +77,39 @@ class Checkpoint:
             arrays = {name: np.ascontiguousarray(value) for name, value in asdict(member).items()}
             _write(path, save(arrays))
 
-    def load_swarm(self) -> tuple[Array, int] | None:
-        """Positions (particle, n_unknowns) of an unfinished swarm and its iterations so far."""
+    def load_swarm(self) -> tuple[Array, int, bool] | None:
+        """A swarm's positions (particle, n_unknowns), iterations so far, and whether it settled."""
         path = None if self.folder is None else self.folder / "swarm.safetensors"
         if path is None or not path.exists():
             return None
-        arrays = load_file(path)
-        return arrays["position"], int(arrays["iteration"][0])
+        arrays = _read(path, "the particles move from their start again")
+        return arrays["position"], int(arrays["iteration"][0]), bool(arrays["is_converged"][0])
 
-    def save_swarm(self, position: Array, iteration: int) -> None:
+    def save_swarm(self, position: Array, iteration: int, *, is_converged: bool) -> None:
         """Keep a swarm's positions."""
         if self.folder is not None:
             arrays = {
                 "position": np.ascontiguousarray(position),
                 "iteration": np.array([iteration]),
+                "is_converged": np.array([is_converged], np.uint8),
             }
             _write(self.folder / "swarm.safetensors", save(arrays))
 
     def _path(self, index: int) -> Path | None:
         """Where a member lies."""
         return None if self.folder is None else self.folder / f"member_{index:05d}.safetensors"
+
+
+def check_checkpoint(folder: Path | None, survey: xr.Dataset) -> None:
+    """Refuse a folder of another survey or version, before any long work.
+
+    Raises
+    ------
+    CheckpointError
+        The folder belongs to another survey or version, or its manifest is damaged.
+    """
+    if folder is not None:
+        _compare(folder, _manifest(folder), _origin(survey))
 
 
 def open_checkpoint(folder: Path | None, problem: Problem) -> Checkpoint:
@@ -111,45 +119,86 @@ def open_checkpoint(folder: Path | None, problem: Problem) -> Checkpoint:
     ------
     CheckpointError
         The folder belongs to another survey, configuration or version.
+    OutputError
+        The folder cannot be made.
     """
     if folder is None:
         return Checkpoint(folder=None)
-    identity = _identity(problem)
-    manifest = folder / "manifest.json"
-    if manifest.exists():
+    identity = {**_origin(problem.survey), **_settings(problem)}
+    found = _manifest(folder)
+    _compare(folder, found, identity)
+    if found is None:
         try:
-            found = dict(json.loads(manifest.read_text()))
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"checkpoint: {manifest} is not a JSON object. Delete the folder {folder} to start "
-                "anew."
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"checkpoint: the folder {folder} cannot be made ({error.strerror or error}). "
+                "Choose one in a folder that you can write to."
             ) from error
-        for name, expected in identity.items():
-            if found.get(name) != expected:
-                raise CheckpointError(
-                    f"checkpoint: {folder} belongs to another run: its {name} is "
-                    f"{found.get(name)!r}, this run's is {expected!r}. "
-                    "Delete the folder, or choose another one."
-                )
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(manifest, json.dumps(identity, indent=1).encode())
+        _write(folder / "manifest.json", json.dumps(identity, indent=1).encode())
     return Checkpoint(folder=folder)
 
 
-def _identity(problem: Problem) -> dict[str, str]:
-    """What must agree for members to belong together: all but how many and how fast."""
-    config = {
-        name: value
-        for name, value in asdict(problem.config).items()
-        if name not in ("n_members", "n_workers")
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    """What a folder's run is; None where there is none yet."""
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        return None
+    try:
+        return dict(json.loads(manifest.read_text()))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"checkpoint: {manifest} is not a JSON object. Delete the folder {folder} to start "
+            "anew."
+        ) from error
+
+
+def _compare(folder: Path, found: dict[str, Any] | None, expected: dict[str, Any]) -> None:
+    """Refuse a manifest that differs, naming the first difference."""
+    if found is None:
+        return
+    for name, value in expected.items():
+        if found.get(name) != value:
+            raise CheckpointError(
+                f"checkpoint: {folder} belongs to another run: its {name} is "
+                f"{_short(found.get(name))}, this run's is {_short(value)}. "
+                "Delete the folder, or choose another one."
+            )
+
+
+def _origin(survey: xr.Dataset) -> dict[str, Any]:
+    """Version and survey of a run."""
+    return {"version": seisnb.__version__, "survey": survey_checksum(survey)}
+
+
+def _settings(problem: Problem) -> dict[str, Any]:
+    """Settings that members share: all but how many they are and how fast they are made."""
+    free = {"n_workers"} if problem.config.engine == "svgd" else {"n_workers", "n_members"}
+    configs = {"tomography": asdict(problem.config), "prior": asdict(problem.prior_config)}
+    flat = {
+        f"{group}.{name}": value
+        for group, config in configs.items()
+        for name, value in config.items()
+        if name not in free
     }
-    settings = json.dumps([config, asdict(problem.prior_config)], sort_keys=True)
-    return {
-        "version": seisnb.__version__,
-        "survey": survey_checksum(problem.survey),
-        "settings": hashlib.sha256(settings.encode()).hexdigest(),
-    }
+    return dict(json.loads(json.dumps(flat)))
+
+
+def _short(value: object) -> str:
+    """A value as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _read(path: Path, consequence: str) -> dict[str, Array]:
+    """The arrays of a file."""
+    try:
+        return load_file(path)
+    except Exception as error:
+        raise CheckpointError(
+            f"checkpoint: {path} cannot be read ({error}). Delete that file and start again; "
+            f"{consequence}."
+        ) from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -101,14 +101,18 @@ class TomographyConfig:
                     f"TomographyConfig: {name} is {value!r}; expected a whole number of at least "
                     f"{low}."
                 )
+            object.__setattr__(self, name, int(value))  # results hold settings as JSON
         for name in ("depth_max", "cell", "wavefront_cell", "referee_cell"):
             value = getattr(self, name)
             if value is not None and not (np.isfinite(value) and value > 0):
                 raise InputError(f"TomographyConfig: {name} is {value}; expected more than zero.")
-        if not self.student_dof > 1:
+            object.__setattr__(self, name, None if value is None else float(value))
+        if not 1 < self.student_dof < np.inf:
             raise InputError(
-                f"TomographyConfig: student_dof is {self.student_dof}; expected more than 1."
+                f"TomographyConfig: student_dof is {self.student_dof}; expected more than 1, "
+                "finite. For infinitely many use likelihood='gaussian'."
             )
+        object.__setattr__(self, "student_dof", float(self.student_dof))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +132,7 @@ class Progress:
     chi2 : float or None
         Misfit per pick of the latest model.
     partial : callable or None
-        Gives (easting, depth, mean velocity so far) for a live picture.
+        Gives (easting, depth below the surface, mean velocity so far) for a live picture.
     """
 
     stage: Stage

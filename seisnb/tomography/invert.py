@@ -13,13 +13,13 @@ from seisnb.inference.base import single_threaded
 from seisnb.inference.rml import mean_chi2
 from seisnb.prior import PriorConfig
 from seisnb.survey import used_picks
-from seisnb.tomography.checkpoint import open_checkpoint
+from seisnb.tomography.checkpoint import check_checkpoint, open_checkpoint
 from seisnb.tomography.config import Handles, Progress, TomographyConfig
 from seisnb.tomography.finish import worker_count
 from seisnb.tomography.lengths import choose_lengths
 from seisnb.tomography.members import fit_members
 from seisnb.tomography.peak import find_peak, refresh_network, train
-from seisnb.tomography.problem import choose_referee_cell, make_frame, make_problem
+from seisnb.tomography.problem import check_picks, choose_referee_cell, make_frame, make_problem
 from seisnb.tomography.result import ensemble_dataset, output_depth
 from seisnb.traveltime.referee import open_referee
 
@@ -82,13 +82,16 @@ def invert(
         )  # fmt: skip
 
     picks = used_picks(survey, where="invert")
+    folder = Path(checkpoint) if checkpoint else None
+    check_picks(picks)
+    check_checkpoint(folder, picks)
     tell("building the prior", "prior", 0)
     with single_threaded():
         prior, config = prior or PriorConfig(), config or TomographyConfig()
         frame = make_frame(picks, prior, config)
         best, _ = choose_lengths(picks, prior, config, frame, lambda line: tell(line, "prior", 0))
         problem = best.problem if best else make_problem(picks, prior, config, frame)
-        members_on_disk = open_checkpoint(Path(checkpoint) if checkpoint else None, problem)
+        members_on_disk = open_checkpoint(folder, problem)
         tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
     n_referees = -(-worker_count(problem.config.n_workers) // WORKERS_PER_REFEREE)
     with open_referee(problem.prior.grid, problem.geometry, n_referees) as referee:

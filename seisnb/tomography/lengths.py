@@ -17,7 +17,7 @@ import xarray as xr
 from seisnb.conventions import PriorError
 from seisnb.inference.base import Memory, in_parallel
 from seisnb.inference.rml import Fit, inferred_scale, log_evidence, maximum_a_posteriori
-from seisnb.prior import Kernel, PriorConfig
+from seisnb.prior import LEAST_CELLS, Kernel, PriorConfig
 from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.problem import Frame, Problem, make_problem
 
@@ -93,8 +93,8 @@ def choose_lengths(
     _climb(AMPLITUDES, 0, lambda x: chain.attempt(kernel, share, flatness, growth, x))
     if chain.best is None:
         raise PriorError(
-            "invert: every prior that was tried has too many unknowns. Give length_easting and "
-            "length_depth, or a smaller depth_max."
+            "invert: every prior that was tried has too many unknowns, or lengths too short for "
+            "the cell. Give length_easting and length_depth, a smaller depth_max, or no cell."
         )
     return chain.best, [pair for name in kernels for pair in found[name][0].tried]
 
@@ -119,8 +119,10 @@ class _Chain:
         growth: float = GROWTHS[0],
         amplitude: float = AMPLITUDES[0],
     ) -> float:
-        """Log evidence of a prior; minus infinity for one with too many unknowns."""
+        """Log evidence of a prior; minus infinity for one too costly, or too fine for the cell."""
         settings = self._settings(kernel, share, flatness, growth, amplitude)
+        if self._is_unresolved(settings):
+            return -np.inf
         for known, evidence in self.tried:
             if known == settings:
                 return evidence
@@ -137,12 +139,20 @@ class _Chain:
             self.best = candidate
         return candidate.evidence
 
+    def _is_unresolved(self, settings: PriorConfig) -> bool:
+        """A length that the user left open is too short for the cell that the user gave."""
+        least = LEAST_CELLS * (self.config.cell or 0.0)
+        return any(
+            getattr(self.prior, name) is None and getattr(settings, name) < least
+            for name in ("length_easting", "length_depth")
+        )
+
     def _settings(
         self, kernel: Kernel, share: float, flatness: float, growth: float, amplitude: float
     ) -> PriorConfig:
         """The prior with what the user left open filled in."""
         prior, frame = self.prior, self.frame
-        unit = 1.0 if prior.field == "log_velocity" else float(frame.profile.velocity[0])
+        unit = 1.0 if prior.field == "log_velocity" else float(frame.profile.velocity.min())
         along = prior.length_easting or share * frame.width
         shortest, longest = SHORTEST * frame.width, 0.5 * frame.depth_max
         is_open = prior.length_depth_growth is None and prior.length_depth is None

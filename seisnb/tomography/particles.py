@@ -48,9 +48,10 @@ def particle_task(
     stored = checkpoint.load_swarm()
     if stored is None:
         start = peak.fit.position.expand(config.n_members, -1)
-        state, first = engine.init(start, peak.fit.here, target, generator), 0
+        state, done = engine.init(start, peak.fit.here, target, generator), 0
+        is_converged = False
     else:
-        positions, first = stored
+        positions, done, is_converged = stored
         state = engine.resume(torch.from_numpy(positions), peak.fit.here, target)
 
     def report(done: int, chi2: float) -> None:
@@ -62,7 +63,6 @@ def particle_task(
             )
         )  # fmt: skip
 
-    done, is_converged = first, first >= config.n_iterations
     while done < config.n_iterations and not is_converged:
         if handles.is_cancelled():
             raise Cancelled(
@@ -71,7 +71,7 @@ def particle_task(
             )
         state, info = engine.step(state, target, generator)
         done, is_converged = done + 1, info.is_converged
-        checkpoint.save_swarm(state.position.numpy(), done)
+        checkpoint.save_swarm(state.position.numpy(), done, is_converged=is_converged)
         report(done, info.chi2)
     found = engine.particles(state)
 

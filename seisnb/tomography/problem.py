@@ -114,15 +114,15 @@ class Frame:
     width: float
 
 
-def make_frame(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig) -> Frame:
-    """Mean profile and depth of the model, estimated from the picks where they are not given.
+def check_picks(survey: xr.Dataset) -> None:
+    """Refuse used picks that no model could be fitted to, before any work.
 
     Raises
     ------
     InputError
         Too few picks.
     GeometryError
-        A shot or receiver below the model.
+        Shots and receivers both stand in the water.
     """
     n_picks = survey.sizes["pick"]
     if n_picks < LEAST_PICKS:
@@ -130,6 +130,17 @@ def make_frame(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig)
             f"invert: {n_picks} used pick(s); at least {LEAST_PICKS} are needed to learn anything "
             "about velocity. Restore muted picks or read more."
         )
+    pick_geometry(survey)
+
+
+def make_frame(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig) -> Frame:
+    """Mean profile and depth of the model, estimated from the picks where they are not given.
+
+    Raises
+    ------
+    GeometryError
+        A shot or receiver below the model.
+    """
     profile = _mean_profile(survey, prior, config)
     reach = float(np.abs(offset(survey)).max())
     width = float(np.ptp(survey["surface_easting"].values))
@@ -161,6 +172,7 @@ def make_problem(
     profile, depth_max, width = frame.profile, frame.depth_max, frame.width
     prior = replace(
         prior,
+        kernel=prior.kernel or "gaussian",
         length_depth_growth=prior.length_depth_growth or 0.0,
         profile=tuple(
             (float(z), float(v)) for z, v in zip(profile.depth, profile.velocity, strict=True)

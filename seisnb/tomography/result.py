@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
@@ -122,6 +123,7 @@ def ensemble_dataset(
             **{
                 name: survey.attrs[name]
                 for name in ("title", "source", "checksum", "notes", "length_unit")
+                if name in survey.attrs
             },
             "kind": "ensemble",
             "seisnb_version": seisnb.__version__,
@@ -144,9 +146,8 @@ def ensemble_dataset(
     return dataset
 
 
-def _rows(velocity: NDArray[np.float32], reduce: object) -> Array:
+def _rows(velocity: NDArray[np.float32], reduce: Callable[[NDArray[np.float32]], Array]) -> Array:
     """Reduce over members row by row, so that no copy of the whole ensemble is made."""
-    assert callable(reduce)
     rows = [reduce(velocity[:, j]) for j in range(velocity.shape[1])]
     return np.stack(rows, axis=-2)
 

@@ -7,7 +7,6 @@ keeps the fastest and reads the clock along it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -121,12 +120,4 @@ class Wavefronts(Protocol):
 
     def trace(self, velocity: Array, grid: SectionGrid, geometry: PickGeometry, like: Rays) -> Rays:
         """Rays for a model (n_easting, n_depth) [km/s] on the section grid."""
-        ...
-
-
-class RaySource(Protocol):
-    """Anything that hands out several candidates, such as a sequence of wavefronts."""
-
-    def __call__(self, velocity: Array) -> Sequence[Rays]:
-        """Candidate rays for a model."""
         ...

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -90,11 +91,17 @@ def open_referee(grid: SectionGrid, geometry: PickGeometry, n_processes: int) ->
     line = json.dumps(header).encode() + b"\n"
     children = [
         subprocess.Popen(
-            [sys.executable, "-m", "seisnb.traveltime.referee"],
+            [sys.executable, "-P", "-m", "seisnb.traveltime.referee"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+                # the child finds what this process found, whatever lies in the working folder
+                "PYTHONPATH": os.pathsep.join(str(Path(path).resolve()) for path in sys.path),
+            },
         )
         for _ in range(n_processes)
     ]

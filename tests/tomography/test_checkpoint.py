@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from seisnb.conventions import CheckpointError
+from seisnb.conventions import CheckpointError, OutputError
 from seisnb.tomography import Progress, invert
 from tests.tomography.conftest import PRIOR, Line, config, make_line
 from tests.tomography.test_invert import same_result
@@ -114,13 +114,50 @@ def test_refuses_the_checkpoint_of_another_survey(line: Line, tmp_path: Path) ->
     assert members(tmp_path) == before
 
 
-@pytest.mark.parametrize("changes", [{"seed": 1}, {"infer_sigma": True}, {"cell": 0.05}])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": 1}, r"its tomography\.seed is 0, this run's is 1\."),
+        ({"infer_sigma": True}, r"its tomography\.infer_sigma is False"),
+        ({"cell": 0.05}, r"its tomography\.cell is 0\.1, this run's is 0\.05"),
+    ],
+)
 def test_refuses_the_checkpoint_of_other_settings(
-    line: Line, tmp_path: Path, changes: dict[str, object]
+    line: Line, tmp_path: Path, changes: dict[str, object], said: str
 ) -> None:
     resume(line, tmp_path, 2)
-    with pytest.raises(CheckpointError, match=r"another run: its settings is"):
+    with pytest.raises(CheckpointError, match=f"another run: {said}"):
         invert(line.survey, PRIOR, config(n_members=2, **changes), checkpoint=tmp_path)
+
+
+def test_refuses_another_survey_before_any_work(line: Line, tmp_path: Path) -> None:
+    resume(line, tmp_path, 2)
+    told: list[Progress] = []
+    with pytest.raises(CheckpointError, match="its survey is"):
+        invert(make_line(4).survey, progress=told.append, checkpoint=tmp_path)
+    assert not told
+
+
+def test_refuses_a_folder_that_cannot_be_made(line: Line, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be made"):
+        invert(line.survey, PRIOR, config(n_members=2), checkpoint=tmp_path / "file" / "folder")
+
+
+def test_particles_that_talk_to_each_other_are_of_one_number(line: Line, tmp_path: Path) -> None:
+    settings = {"engine": "svgd", "n_iterations": 2}
+    first = invert(line.survey, PRIOR, config(n_members=3, **settings), checkpoint=tmp_path)
+    again = invert(line.survey, PRIOR, config(n_members=3, **settings), checkpoint=tmp_path)
+    same_result(again, first)
+    (tmp_path / "member_00001.safetensors").unlink()
+    third = invert(line.survey, PRIOR, config(n_members=3, **settings), checkpoint=tmp_path)
+    same_result(third, first)
+    with pytest.raises(CheckpointError, match=r"its tomography\.n_members is 3, this run's is 4"):
+        invert(line.survey, PRIOR, config(n_members=4, **settings), checkpoint=tmp_path)
+    (tmp_path / "swarm.safetensors").write_bytes(b"")
+    (tmp_path / "member_00001.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"swarm\.safetensors cannot be read"):
+        invert(line.survey, PRIOR, config(n_members=3, **settings), checkpoint=tmp_path)
 
 
 def test_refuses_the_checkpoint_of_another_version(line: Line, tmp_path: Path) -> None:

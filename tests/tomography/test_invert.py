@@ -235,6 +235,22 @@ def test_hidden_settings_are_chosen_and_recorded(line: Line) -> None:
     assert found.attrs["referee_error_seconds"] < 0.2 * PICK_STD
 
 
+def test_settings_of_numpy_types_and_bare_surveys_come_out_whole(line: Line) -> None:
+    """Results hold settings as JSON; a survey may have lost its attributes in xarray's hands."""
+    bare = line.survey.assign_attrs()
+    bare.attrs = {}
+    settings = config(n_members=np.int64(2), cell=np.float32(0.1), seed=np.uint8(3))
+    found = invert(bare, replace(PRIOR, kernel=None, amplitude=np.float32(0.2)), settings)
+    assert json.loads(found.attrs["config"])["n_members"] == 2
+    assert json.loads(found.attrs["prior"])["kernel"] == "gaussian"
+
+
+def test_a_coarse_cell_rules_out_short_lengths_instead_of_failing(line: Line) -> None:
+    found = invert(line.survey, config=config(n_members=2, cell=0.4, depth_max=2.0))
+    prior = json.loads(found.attrs["prior"])
+    assert min(prior["length_easting"], prior["length_depth"]) >= 0.6
+
+
 def test_progress_moves_forward_only(line: Line) -> None:
     told: list[Progress] = []
     shapes = []
