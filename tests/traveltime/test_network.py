@@ -45,8 +45,8 @@ def test_bent_network_rays_tell_the_grid_rays_times(surface: Surface) -> None:
     ray_error = np.sqrt(np.mean((by_network - expected) ** 2))
     network_error = np.sqrt(np.mean((alone - expected) ** 2))
     assert ray_error < 2e-3
-    assert network_error < 0.03 * expected.mean()
-    assert ray_error < 0.5 * network_error  # Fermat: second order in the ray's error
+    assert network_error < 0.25 * expected.mean()  # a few seconds of training
+    assert ray_error < 0.1 * network_error  # Fermat: second order in the ray's error
     report = network.report(velocity)
     assert 0 < report["network_eikonal_residual"] < 0.2
     assert report["network_reciprocity_seconds"] < 1e-4
