@@ -233,16 +233,16 @@ def water_time(start, entry, in_water, water_slowness):
 
 
 @njit(inline="always", **_JIT)
-def _slowness_and_gradient(velocity, surface, x0, dx, dz, x, z):
-    """Slowness and its derivatives along easting and depth, those of the bilinear cell."""
-    i, j, t, s = _cell(surface, x0, dx, dz, velocity.shape[1], x, z)
-    a, b = velocity[i, j], velocity[i + 1, j]
-    c, d = velocity[i, j + 1], velocity[i + 1, j + 1]
-    value = (1.0 - t) * ((1.0 - s) * a + s * c) + t * ((1.0 - s) * b + s * d)
-    v_z = ((1.0 - t) * (c - a) + t * (d - b)) / dz
-    v_x = ((1.0 - s) * (b - a) + s * (d - c)) / dx - v_z * (surface[i + 1] - surface[i]) / dx
-    u = 1.0 / value
-    return u, -v_x * u * u, -v_z * u * u
+def _slowness_and_gradient(velocity, surface, x0, dx, dz, x, z, h):
+    """Slowness at a point and its derivatives by central differences over +-h."""
+    u = _slowness(velocity, surface, x0, dx, dz, x, z)
+    u_x = _slowness(velocity, surface, x0, dx, dz, x + h, z) - _slowness(
+        velocity, surface, x0, dx, dz, x - h, z
+    )
+    u_z = _slowness(velocity, surface, x0, dx, dz, x, z + h) - _slowness(
+        velocity, surface, x0, dx, dz, x, z - h
+    )
+    return u, u_x / (2 * h), u_z / (2 * h)
 
 
 @njit(inline="always", **_JIT)
@@ -317,7 +317,7 @@ def bend(
             for k in range(n):
                 x, z = ray[k, 0], ray[k, 1]
                 u_node[k], g_node[k, 0], g_node[k, 1] = _slowness_and_gradient(
-                    velocity, surface, x0, dx, dz, x, z
+                    velocity, surface, x0, dx, dz, x, z, h
                 )
                 gradient[k] = 0.0
                 diagonal[k] = 0.0
