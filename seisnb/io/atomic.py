@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,8 +107,15 @@ def _sync_entry(folder: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a temporary file or folder, if it is still there."""
+    """Remove a temporary file or folder, if it is still there.
+
+    Writers of a folder may still have threads at work when one of them fails: try a few times.
+    """
     if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
+        for _ in range(20):
+            shutil.rmtree(path, ignore_errors=True)
+            time.sleep(0.05)
+            if not path.exists():
+                return
     else:
         path.unlink(missing_ok=True)

@@ -364,7 +364,7 @@ def test_few_exact_picks_do_not_blow_up_the_inferred_scale(line: Line) -> None:
 def test_stein_particles_are_an_ensemble_too(line: Line, ensemble: xr.Dataset) -> None:
     first, again = (
         invert(
-            line.survey, PRIOR, config(engine="svgd", n_members=20, n_iterations=15, n_workers=n)
+            line.survey, PRIOR, config(engine="svgd", n_members=20, n_iterations=40, n_workers=n)
         )
         for n in (1, 2)
     )
