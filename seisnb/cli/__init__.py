@@ -41,11 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     """Run the parsed command; every error that seisnb raises on purpose becomes one line."""
-    from seisnb.cli import commands
     from seisnb.conventions import Cancelled, SeisnbError
 
     try:
-        return commands.run_demo(args) if args.command == "demo" else commands.run_tomography(args)
+        if args.command == "demo":
+            from seisnb.cli.demo import run_demo
+
+            return run_demo(args)
+        from seisnb.cli.commands import run_tomography
+
+        return run_tomography(args)
     except Cancelled as error:
         return _fail(error, EXIT_CANCELLED)
     except SeisnbError as error:

@@ -1,23 +1,20 @@
-"""What the commands do, once the command line is parsed."""
+"""``seisnb tomography``, once the command line is parsed."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import shutil
-import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import papermill
 import xarray as xr
 
 import seisnb.io
 import seisnb.tomography
-from seisnb.conventions import Cancelled, InputError, OutputError, SeisnbError
+from seisnb.conventions import InputError, OutputError
 from seisnb.dashboards.report import write_report
 from seisnb.interrupts import EXIT_CANCELLED
 from seisnb.prior import PriorConfig
@@ -36,7 +33,7 @@ def run_tomography(args: argparse.Namespace) -> int:
     if not args.picks.is_file():
         raise InputError(f"seisnb tomography: there is no file {args.picks}.")
     out = prepare_folder(args.out)
-    configs = _configs(args)
+    configs = configs_of(args)
 
     survey = seisnb.io.read_picks(
         args.picks,
@@ -71,74 +68,6 @@ def run_tomography(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_demo(args: argparse.Namespace) -> int:
-    """Execute the tomography notebook on its synthetic marine line."""
-    out = prepare_folder(args.out).resolve()
-    _configs(args)
-    parameters = {
-        "picks": "",
-        "n_members": args.members,
-        "seed": args.seed,
-        "out_dir": str(out),
-        "settings": parse_assignments(args.set, where="--set"),
-        "progress": "lines",
-    }
-    started = time.time()
-    execute_notebook(find_notebook("tomography"), out / "tomography.ipynb", parameters)
-    report = out / "report.html"
-    if not report.is_file() or report.stat().st_mtime < started - 1.0:
-        raise Cancelled(f"seisnb demo: stopped before the report was written to {out}.")
-    print(f"notebook: {out / 'tomography.ipynb'}")
-    print(f"ensemble: {out / 'ensemble.nc'}")
-    print(f"report: {report}")
-    return 0
-
-
-def find_notebook(name: str) -> Path:
-    """Where a notebook of seisnb lies: in the source tree, else where it was installed.
-
-    Raises
-    ------
-    InputError
-        Neither place has it.
-    """
-    places = [Path(__file__).resolve().parents[2] / "notebooks"]
-    places.append(Path(sys.prefix) / "share" / "seisnb" / "notebooks")
-    for place in places:
-        notebook = place / f"{name}.ipynb"
-        if notebook.is_file():
-            return notebook
-    raise InputError(
-        f"find_notebook: no {name}.ipynb in {' or '.join(map(str, places))}. Reinstall seisnb."
-    )
-
-
-def execute_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) -> None:
-    """Run a notebook by papermill, its printed lines passed on as they come.
-
-    Raises
-    ------
-    SeisnbError
-        A cell failed; the message is the cell's own error.
-    """
-    try:
-        papermill.execute_notebook(
-            str(source),
-            str(target),
-            parameters=dict(parameters),
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            stdout_file=sys.stdout,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            cwd=str(target.parent),
-        )
-    except papermill.PapermillExecutionError as error:
-        raise SeisnbError(
-            f"{source.name}: {error.ename}: {error.evalue} The notebook up to there: {target}."
-        ) from error
-
-
 def prepare_folder(folder: Path) -> Path:
     """The results folder, made if need be and proven writable before any long work.
 
@@ -159,7 +88,7 @@ def prepare_folder(folder: Path) -> Path:
     return folder
 
 
-def _configs(args: argparse.Namespace) -> dict[str, Any]:
+def configs_of(args: argparse.Namespace) -> dict[str, Any]:
     """Configurations from ``--members``, ``--seed`` and ``--set``."""
     settings: dict[str, object] = {}
     for flag, name in (("members", "n_members"), ("seed", "seed")):

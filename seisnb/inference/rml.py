@@ -18,6 +18,8 @@ from seisnb.inference.base import Linearised, Memory, StepInfo, Target
 
 #: Weight, in data, of the belief that given standard deviations are right.
 SCALE_WEIGHT = 10.0
+#: A small fall where a fall this many tolerances was forecast is a kink, not the bottom.
+KINKED = 5.0
 #: Damping below this [prior precisions] is none.
 LEAST_DAMPING = 0.05
 
@@ -142,7 +144,7 @@ def gauss_newton_step(fit: Fit, target: Target, tolerance: float, *, n_tries: in
                 here=target.linearise(position, memory),
                 objective=objective,
                 damping=damping if damping > LEAST_DAMPING else 0.0,
-                is_converged=fall < tolerance,
+                is_converged=fall < tolerance and expected < KINKED * tolerance,
             )
         damping = max(growth * damping, 1.0)
         growth *= 2.0

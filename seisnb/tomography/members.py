@@ -103,7 +103,7 @@ def member_task(
     config = problem.config
     size = min(problem.target.n_unknowns, problem.target.observed.numel())
     # an undamped first step: damping it holds members near the peak and narrows the spread
-    engine = RandomisedMaximumLikelihood(tolerance=min(1.0, 0.005 * size))
+    engine = RandomisedMaximumLikelihood(tolerance=0.005 * size)
     student = config.likelihood == "student"
 
     def work(index: int) -> Member | None:

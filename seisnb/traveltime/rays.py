@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seisnb.prior import GaussianProcessPrior
 from seisnb.section import SectionGrid
-from seisnb.traveltime import kernels
+from seisnb.traveltime import bending, kernels
 from seisnb.traveltime.base import PickGeometry, Rays, Wavefronts
 
 Array = NDArray[np.float64]
@@ -79,7 +79,7 @@ def bend_rays(
     """
     bent = rays.copy()
     times = np.empty(geometry.n_picks)
-    kernels.bend(
+    bending.bend(
         velocity, grid.surface, grid.x0, grid.cell_easting, grid.cell_depth,
         grid.below_surface[-1], geometry.start, geometry.in_water, geometry.water_slowness,
         bent.nodes, bent.count, n_steps, tolerance, times,

@@ -33,9 +33,9 @@ print("chi2", manager.inv.inv.chi2(), "rms", manager.inv.absrms())
 """
 
 
-def test_koenigsee(data_folder: Path, tmp_path: Path, say: Say) -> None:
+@pytest.mark.parametrize("pick_std", ["3%+0.0005", "0.0005"])
+def test_koenigsee(pick_std: str, data_folder: Path, tmp_path: Path, say: Say) -> None:
     """Whole processes, one after the other: 64 members against one model."""
-    pick_std = "3%+0.0005"
     pytest.importorskip("pygimli", reason="pip install pygimli (the extra 'benchmark')")
     picks = data_folder / "koenigsee" / "koenigsee.sgt"
 

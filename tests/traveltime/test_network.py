@@ -42,11 +42,13 @@ def test_bent_network_rays_tell_the_grid_rays_times(surface: Surface) -> None:
         prior=forward.prior, geometry=geometry, wavefronts=(network,), n_steps=10
     ).times_in(velocity, start)[0]
     alone = network.times(velocity, grid, geometry)
-    ray_error = np.sqrt(np.mean((by_network - expected) ** 2))
+    late = by_network - expected
     network_error = np.sqrt(np.mean((alone - expected) ** 2))
-    assert ray_error < 2e-3
+    assert late.min() > -2e-4  # both are least times: none can be early
+    assert np.mean(late < 5e-4) > 0.9  # the others run along a slower branch
     assert network_error < 0.25 * expected.mean()  # a few seconds of training
-    assert ray_error < 0.1 * network_error  # Fermat: second order in the ray's error
+    # Fermat: second order in the ray's error, on the same branch
+    assert np.median(np.abs(late)) < 0.02 * network_error
     report = network.report(velocity)
     assert 0 < report["network_eikonal_residual"] < 0.2
     assert report["network_reciprocity_seconds"] < 1e-4
