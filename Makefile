@@ -1,4 +1,4 @@
-# make demo | test | quick | lint | lab | bench | lock; each sets up what it needs on a fresh machine.
+# make demo | test | quick | lint | lab | bench | study | lock; each sets up what it needs on a fresh machine.
 # PYTHON picks the interpreter, PIP_OPTIONS goes to every pip install, OUT is the demo's folder.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PIP_OPTIONS ?=
 PYTEST_OPTIONS ?=
 OUT ?= results/demo
+STUDY ?= results/study
 JOBS ?= 2
 LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 TORCH := torch==2.13.0
@@ -15,7 +16,7 @@ STAMP := $(VENV)/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 export SEISNB_DATA ?= $(abspath $(CURDIR)/../shared/data)
 
-.PHONY: help setup demo test quick lint format lab bench lock browser clean
+.PHONY: help setup demo test quick lint format lab bench study lock browser clean
 .DEFAULT_GOAL := help
 
 help:
@@ -61,6 +62,12 @@ lab: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python $(PIP) -q -c requirements.lock -e '.[benchmark]'
 	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks $(PYTEST_OPTIONS)
+
+# Coverage on forty truths; stopped, it goes on from $(STUDY).
+study: $(STAMP)
+	$(BIN)/seisnb verify coverage --out $(STUDY) --jobs $(JOBS) --methods grid,network,svgd
+	$(BIN)/seisnb verify coverage --out $(STUDY) --jobs $(JOBS) --truths 10 \
+	  --methods grid-unbent,map,map-unbent,network-unbent,network+map,network+map-unbent,both
 
 # The full closure of the package and its development tools, from an empty environment.
 lock:

@@ -62,7 +62,9 @@ def add_picks(
     return survey
 
 
-def test_line(seed: int, *, step: float = 0.1) -> tuple[xr.Dataset, Array, GaussianProcessPrior]:
+def test_line(
+    seed: int, *, step: float = 0.1, share: float = 1.0
+) -> tuple[xr.Dataset, Array, GaussianProcessPrior]:
     """The 60 km x 20 km land line: 15 receivers, 59 shots, 840 picks of 0.05 s noise.
 
     Parameters
@@ -71,6 +73,8 @@ def test_line(seed: int, *, step: float = 0.1) -> tuple[xr.Dataset, Array, Gauss
         Seed of the truth and of the noise.
     step : float
         The referee's spacing [km].
+    share : float
+        Share of the line's length, depth and receivers; 0.5 is a twin of a quarter of the picks.
 
     Returns
     -------
@@ -81,7 +85,9 @@ def test_line(seed: int, *, step: float = 0.1) -> tuple[xr.Dataset, Array, Gauss
     prior : GaussianProcessPrior
         The prior that the truth was drawn from.
     """
-    receivers, shots = np.linspace(2.0, 58.0, 15), np.arange(1.0, 60.0)
+    width, depth = 60.0 * share, 20.0 * share
+    receivers = np.linspace(2.0, width - 2.0, round(15 * share))
+    shots = np.arange(1.0, width)
     r, s = (a.ravel() for a in np.meshgrid(receivers, shots))
     far = np.abs(r - s) > 1.0
     r, s = r[far], s[far]
@@ -92,16 +98,16 @@ def test_line(seed: int, *, step: float = 0.1) -> tuple[xr.Dataset, Array, Gauss
         shot_depth=0.0,
         receiver_easting=r,
         receiver_depth=0.0,
-        surface_easting=[0.0, 60.0],
+        surface_easting=[0.0, width],
         surface_depth=[0.0, 0.0],
-        title=f"synthetic 60 km line, seed {seed}",
+        title=f"synthetic {width:g} km line, seed {seed}",
     )
     config = TEST_LINE_PRIOR
-    grid = section_grid(line, depth_max=20.0, cell=0.2)
+    grid = section_grid(line, depth_max=depth, cell=0.2)
     assert config.amplitude and config.length_easting and config.length_depth
     prior = gaussian_process_prior(
         grid,
-        linear_profile(2.0, 0.3, 20.0),
+        linear_profile(2.0, 0.3, depth),
         field_kind=config.field,
         amplitude=config.amplitude,
         length_easting=config.length_easting,

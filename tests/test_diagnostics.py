@@ -1,21 +1,27 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seisnb.diagnostics import (
     coverage,
+    crps,
     expected_coverage,
+    gaussian_crps,
     interval_ranks,
     mean_square,
+    rank_histogram,
     rank_of_truth,
+    uniformity_p,
     verdict,
 )
 
@@ -133,3 +139,80 @@ def test_verdict_is_a_sentence_with_a_remedy(changes: dict[str, Any], said: str)
     assert sentence.endswith(".")
     assert "nan" not in sentence
     assert re.search(said, sentence)
+
+
+@given(n_members=st.integers(2, 60), n_bins=st.integers(1, 30))
+def test_equally_frequent_ranks_fill_any_bins_equally(n_members: int, n_bins: int) -> None:
+    shares = rank_histogram(np.arange(n_members + 1), n_members, n_bins)
+    np.testing.assert_allclose(shares, 1 / n_bins, atol=1e-12)
+
+
+def test_rank_histogram_by_hand() -> None:
+    np.testing.assert_allclose(rank_histogram([0, 0, 3], 3, 4), [2 / 3, 0, 0, 1 / 3])
+    # rank 1 of 2 members stands for the middle third
+    np.testing.assert_allclose(rank_histogram([1], 2, 2), [0.5, 0.5])
+    np.testing.assert_allclose(rank_histogram([1], 2, 6), [0, 0, 0.5, 0.5, 0, 0])
+    assert np.isnan(rank_histogram([], 3, 2)).all()
+
+
+def correlated_histograms(n_truths: int, rng: np.random.Generator, spread: float) -> np.ndarray:
+    """Rank histograms of truths whose 60 cells are four fields seen fifteen times."""
+    found = []
+    for _ in range(n_truths):
+        fields = rng.standard_normal((40, 4, 1)) + 0.3 * rng.standard_normal((40, 4, 15))
+        found.append(rank_histogram(rank_of_truth(spread * fields[1:], fields[0]), 39))
+    return np.array(found)
+
+
+def test_uniformity_keeps_its_size_when_cells_are_correlated() -> None:
+    """Calibrated ensembles are refused five times in a hundred, not whenever cells agree."""
+    rng, generator = np.random.default_rng(2), torch.Generator().manual_seed(2)
+    p = [
+        uniformity_p(correlated_histograms(30, rng, 1.0), generator, n_draws=499)
+        for _ in range(400)
+    ]
+    assert 0.02 < np.mean(np.array(p) <= 0.05) < 0.09
+    assert 0.4 < np.mean(p) < 0.6
+
+
+def test_uniformity_finds_what_is_too_narrow_too_wide_or_shifted() -> None:
+    rng, generator = np.random.default_rng(3), torch.Generator().manual_seed(3)
+    assert uniformity_p(correlated_histograms(30, rng, 0.5), generator) < 0.01
+    assert uniformity_p(correlated_histograms(30, rng, 2.0), generator) < 0.01
+    shifted = np.tile(np.linspace(0.08, 0.12, 10), (30, 1)) + 0.01 * rng.standard_normal((30, 10))
+    assert uniformity_p(shifted, generator) < 0.01
+
+
+def test_uniformity_of_few_truths_is_not_told() -> None:
+    rng, generator = np.random.default_rng(4), torch.Generator().manual_seed(4)
+    histograms = correlated_histograms(12, rng, 1.0)
+    assert np.isnan(uniformity_p(histograms[:5], generator))
+    histograms[6:] = np.nan
+    assert uniformity_p(histograms, generator) > 0.0
+    histograms[5] = np.nan
+    assert np.isnan(uniformity_p(histograms, generator))
+
+
+def test_crps_is_the_double_sum() -> None:
+    rng = np.random.default_rng(5)
+    members, truth = rng.standard_normal((7, 3)), rng.standard_normal(3)
+    pairs = np.abs(members[:, None] - members[None, :]).sum(axis=(0, 1)) / (2 * 7 * 6)
+    np.testing.assert_allclose(crps(members, truth), np.abs(members - truth).mean(axis=0) - pairs)
+
+
+@pytest.mark.parametrize("n_members", [2, 8])
+def test_crps_of_few_members_is_on_average_that_of_their_distribution(n_members: int) -> None:
+    draws = np.random.default_rng(6).normal(2.0, 0.5, (n_members, 100_000))
+    truth = np.full(100_000, 2.4)
+    exact = gaussian_crps(np.array(2.0), np.array(0.5), np.array(2.4))
+    score = crps(draws, truth)
+    assert abs(score.mean() - exact) < 4 * score.std() / np.sqrt(score.size)
+
+
+def test_gaussian_crps_by_quadrature() -> None:
+    """The integral of the squared difference of the distribution functions."""
+    x = np.linspace(-10, 12, 20_001)
+    below = 0.5 * (1 + np.vectorize(math.erf)((x - 1.0) / (1.5 * np.sqrt(2))))
+    integral = np.trapezoid((below - (x >= 0.3)) ** 2, x)
+    found = gaussian_crps(np.array(1.0), np.array(1.5), np.array(0.3))
+    assert found == pytest.approx(integral, rel=1e-3)

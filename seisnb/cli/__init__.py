@@ -1,4 +1,4 @@
-"""The command line: ``seisnb tomography`` and ``seisnb demo``.
+"""The command line: ``seisnb tomography``, ``seisnb verify`` and ``seisnb demo``.
 
 Nothing heavy is imported here, so that ``seisnb --help`` answers at once, and so that no thread
 is running yet when :func:`seisnb.interrupts.held_interrupts` takes over Ctrl-C.
@@ -48,6 +48,10 @@ def _run(args: argparse.Namespace) -> int:
             from seisnb.cli.demo import run_demo
 
             return run_demo(args)
+        if args.command == "verify":
+            from seisnb.cli.verify import run_coverage
+
+            return run_coverage(args)
         from seisnb.cli.commands import run_tomography
 
         return run_tomography(args)
@@ -88,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="command", title="commands", metavar="COMMAND", required=True, parser_class=_Parser
     )
     _add_tomography(commands)
+    _add_verify(commands)
     _add_demo(commands)
     return parser
 
@@ -140,6 +145,34 @@ def _add_tomography(commands: Any) -> None:
         help="any other setting, such as prior.amplitude=0.3; may be repeated",
     )
     command.add_argument("--list-settings", action=_ListSettings, help="list what --set can set")
+
+
+def _add_verify(commands: Any) -> None:
+    """``seisnb verify coverage``."""
+    command = commands.add_parser("verify", help="rerun the studies of what intervals are worth")
+    studies = command.add_subparsers(
+        dest="study", title="studies", metavar="STUDY", required=True, parser_class=_Parser
+    )
+    study = studies.add_parser(
+        "coverage",
+        help="invert known truths and count how often intervals hold them",
+        description="Writes DIR/study.nc, DIR/summary.nc and DIR/tables.txt. Run it again to "
+        "resume a study that was stopped; further methods in the same DIR join the tables.",
+    )
+    study.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
+    study.add_argument(
+        "--methods",
+        metavar="A,B",
+        default="grid",
+        help="names such as grid,network,map,svgd (grid); an unknown one lists all",
+    )
+    study.add_argument(
+        "--case", default="line", help="truths: line (60 km, 840 picks) or small (30 km, 214)"
+    )
+    study.add_argument("--truths", metavar="N", type=int, default=40, help="how many (40)")
+    study.add_argument("--members", metavar="N", type=int, default=79, help="models per truth (79)")
+    study.add_argument("--first-seed", metavar="N", type=int, default=0, help="first truth's (0)")
+    study.add_argument("--jobs", metavar="N", type=int, default=1, help="processes (1)")
 
 
 def _add_demo(commands: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from seisnb.conventions import InputError
 
 Array = NDArray[np.float64]
-RaySource = Literal["auto", "grid", "network", "both"]
+RaySource = Literal["auto", "grid", "network", "both", "map", "network+map"]
+#: Ray sources that train a network, and those whose grid rays are the most probable model's.
+NETWORK_SOURCES, MAP_SOURCES = ("network", "both", "network+map"), ("map", "network+map")
 Stage = Literal["prior", "training", "map", "members", "referee"]
 
 
@@ -44,8 +46,13 @@ class TomographyConfig:
     ray_source: RaySource = field(
         default="auto",
         metadata=_help(
-            "wavefronts that rays follow: grid, network or both; auto: grid, best on 2-D lines"
+            "wavefronts that rays follow: grid, network or both; auto: grid, best on 2-D lines; "
+            "map, network+map: grid rays of the most probable model only, for comparisons"
         ),
+    )
+    bend: bool = field(
+        default=True,
+        metadata=_help("bend rays to the least time; without, for comparisons only"),
     )
     training_steps: int = field(
         default=600,
@@ -78,7 +85,7 @@ class TomographyConfig:
         choices = {
             "engine": ("rml", "svgd"),
             "likelihood": ("gaussian", "student"),
-            "ray_source": ("auto", "grid", "network", "both"),
+            "ray_source": get_args(RaySource),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

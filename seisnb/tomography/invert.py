@@ -14,12 +14,24 @@ from seisnb.inference.rml import mean_chi2
 from seisnb.prior import PriorConfig
 from seisnb.survey import used_picks
 from seisnb.tomography.checkpoint import check_checkpoint, open_checkpoint
-from seisnb.tomography.config import Handles, Progress, TomographyConfig
+from seisnb.tomography.config import (
+    MAP_SOURCES,
+    NETWORK_SOURCES,
+    Handles,
+    Progress,
+    TomographyConfig,
+)
 from seisnb.tomography.finish import worker_count
 from seisnb.tomography.lengths import choose_lengths
 from seisnb.tomography.members import fit_members
 from seisnb.tomography.peak import find_peak, refresh_network, train
-from seisnb.tomography.problem import check_picks, choose_referee_cell, make_frame, make_problem
+from seisnb.tomography.problem import (
+    check_picks,
+    choose_referee_cell,
+    make_frame,
+    make_problem,
+    with_traced_rays,
+)
 from seisnb.tomography.result import ensemble_dataset, output_depth
 from seisnb.traveltime.referee import open_referee
 
@@ -95,7 +107,7 @@ def invert(
         tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
     n_referees = -(-worker_count(problem.config.n_workers) // WORKERS_PER_REFEREE)
     with open_referee(problem.prior.grid, problem.geometry, n_referees) as referee:
-        if problem.config.ray_source in ("network", "both"):
+        if problem.config.ray_source in NETWORK_SOURCES:
             problem = train(problem, handles, started)
         tell("fitting the most probable model", "map", 0)
         with single_threaded():
@@ -105,6 +117,8 @@ def invert(
                 else find_peak(problem, handles, started)
             )
         problem = refresh_network(problem, peak, handles, started)
+        if problem.config.ray_source in MAP_SOURCES:
+            problem = with_traced_rays(problem, peak.fit.here.memory.rays)
         tell("most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted))
         cell, error = choose_referee_cell(
             problem,

@@ -25,7 +25,7 @@ from seisnb.profile import BURIED, buried_depth, profile_from_picks, turning_dep
 from seisnb.section import round_125, section_grid
 from seisnb.survey import offset
 from seisnb.tomography.config import TomographyConfig
-from seisnb.traveltime.base import PickGeometry, Rays, pick_geometry
+from seisnb.traveltime.base import PickGeometry, Rays, TracedRays, pick_geometry
 from seisnb.traveltime.grid import GridWavefronts
 from seisnb.traveltime.network import NetworkWavefronts
 from seisnb.traveltime.rays import RayForward, straight_rays
@@ -214,6 +214,7 @@ def make_problem(
         wavefronts=(GridWavefronts(step=config.wavefront_cell, spacing=spacing),),
         tolerance=1e-3 * float(np.median(std)),
     )
+    forward = forward if config.bend else replace(forward, n_steps=0)
     target = PickTarget(
         forward=forward,
         observed=torch.from_numpy(survey["travel_time"].values.astype(float)),
@@ -233,11 +234,24 @@ def make_problem(
 
 def with_network(problem: Problem, network: NetworkWavefronts) -> Problem:
     """The problem with rays traced down a network's fields, or down these and the grid's."""
-    forward = problem.target.forward
+    forward, config = problem.target.forward, problem.config
     grid_source = tuple(w for w in forward.wavefronts if not isinstance(w, NetworkWavefronts))
-    sources = (network, *grid_source) if problem.config.ray_source == "both" else (network,)
-    forward = replace(forward, wavefronts=sources, n_steps=8, keeps_rays=True)
+    sources = (network,) if config.ray_source == "network" else (network, *grid_source)
+    forward = replace(
+        forward, wavefronts=sources, n_steps=8 if config.bend else 0, keeps_rays=config.bend
+    )
     return replace(problem, network=network, target=replace(problem.target, forward=forward))
+
+
+def with_traced_rays(problem: Problem, rays: Rays) -> Problem:
+    """The problem with rays of one model in the place of those down the grid's fields."""
+    forward = problem.target.forward
+    sources = tuple(
+        TracedRays(rays=rays) if isinstance(w, GridWavefronts) else w for w in forward.wavefronts
+    )
+    # far from that model two steps do not bend a ray all the way
+    forward = replace(forward, wavefronts=sources, n_steps=8 if problem.config.bend else 0)
+    return replace(problem, target=replace(problem.target, forward=forward))
 
 
 def choose_referee_cell(

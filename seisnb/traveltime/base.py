@@ -121,3 +121,20 @@ class Wavefronts(Protocol):
     def trace(self, velocity: Array, grid: SectionGrid, geometry: PickGeometry, like: Rays) -> Rays:
         """Rays for a model (n_easting, n_depth) [km/s] on the section grid."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedRays:
+    """Candidates that were traced once, in one model, and serve every other.
+
+    Attributes
+    ----------
+    rays : Rays
+        One per pick.
+    """
+
+    rays: Rays
+
+    def trace(self, velocity: Array, grid: SectionGrid, geometry: PickGeometry, like: Rays) -> Rays:
+        """The same rays whatever the model."""
+        return self.rays

@@ -1,0 +1,39 @@
+"""``seisnb verify``, once the command line is parsed."""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+
+from seisnb.cli.commands import prepare_folder
+from seisnb.inference.base import single_threaded
+from seisnb.verification.coverage import coverage_study, gather, save_study
+from seisnb.verification.methods import find_method
+from seisnb.verification.tables import coverage_table, scores_table, summarise
+
+
+def run_coverage(args: argparse.Namespace) -> int:
+    """Run the study as far as it is not done, and print and write what all of it says."""
+    methods = [find_method(name) for name in args.methods.split(",")]
+    out = prepare_folder(args.out)
+    with args.interrupts.listening() as cancel, single_threaded():
+        coverage_study(
+            methods,
+            args.truths,
+            out=out,
+            case=args.case,
+            n_members=args.members,
+            first_seed=args.first_seed,
+            jobs=args.jobs,
+            report=lambda line: print(line, flush=True),
+            cancel=cancel,
+        )
+    study = gather(out)
+    summary = summarise(study, torch.Generator().manual_seed(0))
+    tables = f"{coverage_table(summary)}\n\n{scores_table(summary)}"
+    save_study(study, out / "study.nc")
+    save_study(summary, out / "summary.nc")
+    (out / "tables.txt").write_text(tables + "\n", encoding="utf-8")
+    print(tables)
+    return 0

@@ -1,0 +1,191 @@
+"""What is left of the bias of randomised maximum likelihood, removed: by weights or by a few steps.
+
+A member is the bottom of |(d_i - f(x)) / std|**2 + |x - x_i|**2 for its own data d_i and prior draw
+x_i. Where f bends, members are not draws of the posterior p. There are two ways on from them.
+
+**Importance weights.** At a bottom x_i = x + J.T (f(x) - d_i) (data in units of std), so that a
+member with its data (x, d_i) has the density (Oliver 2017; Ba et al. 2022)
+
+    q(x, d_i) = N(x_i; 0, 1) N(d_i; d, 1) |det K|,
+    K = 1 + J.T J + sum_k (f_k(x) - d_ik) f_k''(x).
+
+Weighted against p(x) times the normal distribution of d_i given x that q would have were det K
+constant, what depends on d_i cancels but for det K:
+
+    log w = -U(x) + 1/2 g.T H**-1 g + 1/2 log det H - log |det K|,
+
+with U = -log p, g its gradient and H = 1 + J.T J. Exact with the full K, for fits that went down to
+their bottom, if every objective has one bottom or the bottoms found do not depend on the start (a
+part of p where no fit ends gets no weight). Without ``curvature`` K is replaced by H, which is
+right to first order in f''. Linear f: all weights are equal. In many dimensions a few members may
+hold all the weight: look at :func:`effective_members` before believing a weighted mean.
+
+**Langevin steps.** From every member a short Metropolis-adjusted Langevin chain. Each step leaves
+p as it is and moves any other distribution towards it, exactly so for enough steps; a bias shrinks
+by about the chain's autocorrelation over the steps taken. Members stay independent, of equal
+weight, and there is no collapse in many dimensions: the method of choice.
+
+References
+----------
+Oliver 2017, doi 10.1007/s10596-016-9614-4; Ba, de Wiljes, Oliver and Reich 2022,
+doi 10.1007/s10596-021-10100-y; Bardsley et al. 2014, doi 10.1137/140964023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from seisnb.inference.base import Linearised, Target
+from seisnb.inference.mcmc import Chain, MetropolisLangevin, Reference, judged
+from seisnb.inference.rml import posterior_covariance_factor
+
+Array = NDArray[np.float64]
+
+#: A target whose standard deviations are drawn anew, given the data predicted so far.
+Redraw = Callable[[Tensor, Generator], Target]
+
+
+def rml_log_weight(
+    target: Target, position: Tensor, here: Linearised, *, curvature: Tensor | None = None
+) -> float:
+    """Log importance weight of a converged member, up to a constant shared by all members.
+
+    Parameters
+    ----------
+    target : Target
+        The posterior, with the data themselves.
+    position : Tensor, (n_unknowns,)
+        The member.
+    here : Linearised
+        The forward model there.
+    curvature : Tensor, (n_unknowns, n_unknowns), optional
+        Hessian K of the member's own objective, from :func:`objective_hessian`; without it the
+        Gauss-Newton Hessian.
+    """
+    residual = (target.observed - here.predicted) / target.std
+    gradient = position - here.jacobian.T @ (residual / target.std)
+    factor = posterior_covariance_factor(here, target.std)
+    inner = torch.linalg.solve_triangular(factor, gradient[:, None], upper=False)
+    energy = 0.5 * float(residual.square().sum() + position.square().sum())
+    half_log_det = float(factor.diagonal().log().sum())
+    log_det = (
+        2 * half_log_det if curvature is None else float(torch.linalg.slogdet(curvature).logabsdet)
+    )
+    return -energy + 0.5 * float(inner.square().sum()) + half_log_det - log_det
+
+
+def objective_hessian(
+    target: Target, position: Tensor, here: Linearised, data: Tensor, *, step: float = 1e-3
+) -> Tensor:
+    """Hessian of a member's objective, its second-order part by central differences.
+
+    1 + J.T J - sum_k residual_k f_k'' / std_k, the last by 2 n_unknowns linearisations: for few
+    unknowns.
+
+    Parameters
+    ----------
+    target : Target
+        The posterior.
+    position : Tensor, (n_unknowns,)
+        The member.
+    here : Linearised
+        The forward model there.
+    data : Tensor, (n_data,)
+        The member's own data.
+    step : float
+        Half the width of the differences [prior standard deviations].
+
+    Returns
+    -------
+    Tensor, (n_unknowns, n_unknowns)
+        Symmetric.
+    """
+    pull = (data - here.predicted) / target.std**2
+    columns = []
+    for k in range(position.numel()):
+        pulled = []
+        for sign in (1.0, -1.0):
+            moved = position.clone()
+            moved[k] += sign * step
+            _, memory = target.predict(moved, here.memory)
+            pulled.append(target.linearise(moved, memory).jacobian.T @ pull)
+        columns.append((pulled[0] - pulled[1]) / (2 * step))
+    second = torch.stack(columns, dim=1)
+    weighted = here.jacobian / target.std[:, None]
+    identity = torch.eye(position.numel(), dtype=position.dtype, device=position.device)
+    return identity + weighted.T @ weighted - 0.5 * (second + second.T)
+
+
+def normalised(log_weight: Array) -> Array:
+    """Log weights whose weights sum to one, (n,)."""
+    log_weight = np.asarray(log_weight, float)
+    return np.asarray(log_weight - np.logaddexp.reduce(log_weight))
+
+
+def effective_members(log_weight: Array) -> float:
+    """How many equal members the weighted ones are worth: (sum w)**2 / sum w**2 (Kish 1965).
+
+    >>> round(effective_members(np.log([0.5, 0.5, 1e-9])), 3)
+    2.0
+    """
+    return float(np.exp(-np.logaddexp.reduce(2 * normalised(log_weight))))
+
+
+def langevin_correction(
+    target: Target,
+    position: Tensor,
+    here: Linearised,
+    reference: Reference,
+    generator: Generator,
+    *,
+    n_steps: int,
+    redraw: Redraw | None = None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[Chain, Target]:
+    """Move a member by Metropolis-adjusted Langevin steps that leave the posterior as it is.
+
+    The step size is adapted in the first half and stays in the second, so that the second half
+    is exactly invariant whatever the first did.
+
+    Parameters
+    ----------
+    target : Target
+        The posterior.
+    position : Tensor, (n_unknowns,)
+        The member.
+    here : Linearised
+        The forward model there.
+    reference : Reference
+        What proposals are laid around, the same for all members.
+    generator : Generator
+        Source of the proposals.
+    n_steps : int
+        Steps.
+    redraw : callable, optional
+        Draws the target's standard deviations given the data predicted at the chain's position
+        (a Gibbs step) before every step, where they are unknown too.
+    is_cancelled : callable
+        Ends the chain early.
+
+    Returns
+    -------
+    chain : Chain
+        Where it ended; ``n_accepted`` tells how many steps moved.
+    target : Target
+        The target of the last step.
+    """
+    engine = MetropolisLangevin(n_adapt=n_steps // 2)
+    chain = engine.start(position, target, reference, here.memory, here=here)
+    for _ in range(n_steps):
+        if is_cancelled():
+            break
+        if redraw is not None:
+            target = redraw(chain.predicted, generator)
+            chain = judged(chain, target)
+        chain = engine.advance(chain, target, generator)
+    return chain, target

@@ -1,0 +1,293 @@
+"""The one-dimensional test: every engine against the exact posterior of :mod:`seisnb.line_1d`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seisnb.conventions import Cancelled, InputError
+from seisnb.diagnostics import (
+    Floor,
+    median_squared_distance,
+    mmd_floor,
+    sqrt_mmd,
+    sqrt_mmd_gaussian,
+)
+from seisnb.inference.base import Engine, Linearised, StateT, run, seeded
+from seisnb.inference.rml import RandomisedMaximumLikelihood, maximum_a_posteriori
+from seisnb.inference.svgd import SteinVariationalGradientDescent
+from seisnb.line_1d import STRIDE, ZONES, Line, LineTarget
+from seisnb.vsvgd.config import VsvgdConfig
+from seisnb.vsvgd.problem import StationaryPrior, VsvgdProblem
+from seisnb.vsvgd.run import NetworkSwarm, VsvgdProgress, run_vsvgd, velocity_at
+
+Array = NDArray[np.float64]
+OneDimensionalEngine = Literal["vsvgd", "gfsf", "svgd", "rml"]
+
+#: Draws of the exact posterior that the published score is taken from.
+N_REFERENCE = 2000
+#: Slowest and fastest velocity that the travel-time networks expect [km/s].
+BOUNDS = (0.5, 1.5)
+#: Streams of random numbers for one seed.
+REFERENCE_STREAM, FLOOR_STREAM, ENGINE_STREAM = 0, 1, 2
+#: Most steps of the engines of :mod:`seisnb.inference`, and the tolerances that they go down to.
+RML_STEPS, FIT_TOLERANCE = 30, 1e-4
+SVGD_STEPS, SVGD_TOLERANCE = 300, 2e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneDimensionalTest:
+    """What an engine scored.
+
+    Attributes
+    ----------
+    engine : str
+        Which engine.
+    length : float
+        Correlation length [km].
+    n_particles, seed : int
+        Size of the ensemble; seed of everything random.
+    sqrt_mmd : float
+        Distance to the exact posterior.
+    floor : Floor
+        What as many independent exact draws score.
+    sqrt_mmd_draws, floor_draws : float, Floor
+        The same against 2,000 draws, as published.
+    std_ratio : mapping of str to float
+        Mean std over exact mean std by part of the line (:data:`seisnb.line_1d.ZONES`).
+    mean_shift : float
+        Largest |mean - exact mean| [km/s].
+    chi2 : float
+        Mean squared normalised residual of the times, integrated along the line.
+    n_steps : int
+        Steps or iterations taken.
+    seconds : float
+        Wall time of the engine.
+    place : Array, (201,)
+        Where the members are compared [km].
+    members : Array, (n_particles, 201)
+        Their velocities [km/s].
+    exact_mean, exact_std : Array, (201,)
+        The truth [km/s].
+    """
+
+    engine: str
+    length: float
+    n_particles: int
+    seed: int
+    sqrt_mmd: float
+    floor: Floor
+    sqrt_mmd_draws: float
+    floor_draws: Floor
+    std_ratio: Mapping[str, float]
+    mean_shift: float
+    chi2: float
+    n_steps: int
+    seconds: float
+    place: Array
+    members: Array
+    exact_mean: Array
+    exact_std: Array
+
+
+def one_dimensional_test(
+    engine: OneDimensionalEngine,
+    *,
+    length: float,
+    n_particles: int = 128,
+    seed: int = 0,
+    config: VsvgdConfig | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: str = "cpu",
+    progress: Callable[[VsvgdProgress], None] = lambda _: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+    swarm: NetworkSwarm | None = None,
+) -> OneDimensionalTest:
+    """Run an engine on the line and score it.
+
+    Parameters
+    ----------
+    engine : str
+        ``vsvgd`` or ``gfsf`` (the published method with either force), ``svgd`` or ``rml``
+        (:mod:`seisnb.inference`).
+    length : float
+        Correlation length of the prior [km]; published: 0.075 and 0.15.
+    n_particles : int
+        Members.
+    seed : int
+        Of everything random.
+    config : VsvgdConfig, optional
+        Settings of the published method; ``n_particles`` and ``force`` are overruled.
+    dtype, device : torch.dtype, str
+        Of the networks.
+    progress, is_cancelled : callable
+        For the published method: called after, and asked before, every iteration.
+    swarm : NetworkSwarm, optional
+        A state of the published method to go on from.
+
+    Raises
+    ------
+    InputError
+        An engine of another name.
+    Cancelled
+        ``is_cancelled`` said so.
+    """
+    if engine not in get_args(OneDimensionalEngine):
+        raise InputError(
+            f"one_dimensional_test: engine is {engine!r}; "
+            f"expected one of {get_args(OneDimensionalEngine)}."
+        )
+    line = Line(length=length)
+    started = time.monotonic()
+    if engine in ("rml", "svgd"):
+        velocity, n_steps = _by_inference(line, engine, n_particles, seeded(seed, ENGINE_STREAM))
+    else:
+        settings = replace(
+            config or VsvgdConfig(),
+            n_particles=n_particles,
+            force="svgd" if engine == "vsvgd" else "gfsf",
+        )
+        problem = line_problem(line, dtype=dtype, device=device)
+        swarm = run_vsvgd(
+            problem,
+            settings,
+            seeded(seed, ENGINE_STREAM),
+            swarm=swarm,
+            progress=progress,
+            is_cancelled=is_cancelled,
+        )
+        n_steps = int(swarm.iteration)
+        if n_steps < settings.n_iterations:
+            raise Cancelled(f"one_dimensional_test: cancelled after {n_steps} iterations.")
+        velocity = line_velocity(line, problem, settings, swarm)
+    seconds = time.monotonic() - started
+    return score_line(line, velocity, engine=engine, seed=seed, n_steps=n_steps, seconds=seconds)
+
+
+def score_line(
+    line: Line, velocity: Array, *, engine: str, seed: int, n_steps: int, seconds: float
+) -> OneDimensionalTest:
+    """Score members (particle, n_grid) [km/s] on the line's grid."""
+    members = velocity[:, ::STRIDE]
+    mean, covariance = line.posterior_mean, line.posterior_covariance
+    reference = line.posterior_draws(N_REFERENCE, seeded(seed, REFERENCE_STREAM))
+    bandwidth = median_squared_distance(reference)
+    generator = seeded(seed, FLOOR_STREAM)
+    n, n_draws = len(members), max(50, min(200, 25_600 // len(members)))
+    floors = [
+        mmd_floor(mean, covariance, n, bandwidth, generator, reference=draws, n_draws=n_draws)
+        for draws in (None, reference)
+    ]
+    residual = (line.observed - (1 / velocity) @ line.path.T) / line.time_std
+    return OneDimensionalTest(
+        engine=engine,
+        length=line.length,
+        n_particles=n,
+        seed=seed,
+        sqrt_mmd=sqrt_mmd_gaussian(members, mean, covariance, bandwidth),
+        floor=floors[0],
+        sqrt_mmd_draws=sqrt_mmd(members, reference, bandwidth),
+        floor_draws=floors[1],
+        std_ratio=line.std_ratio(members),
+        mean_shift=float(np.abs(members.mean(axis=0) - mean).max()),
+        chi2=float((residual**2).mean()),
+        n_steps=n_steps,
+        seconds=seconds,
+        place=line.place,
+        members=members,
+        exact_mean=mean,
+        exact_std=line.posterior_std,
+    )
+
+
+def one_dimensional_table(tests: Sequence[OneDimensionalTest]) -> str:
+    """Scores with the floor beside them, as text."""
+    head = ["engine", "l [km]", "n", "sqrt MMD", "floor (95 %)", "vs 2000 draws", "floor (95 %)"]
+    head += [f"std {name}" for name in ZONES] + ["shift [km/s]", "chi2", "time [s]"]
+    rows = [head]
+    for test in tests:
+        row = [test.engine, f"{test.length:g}", str(test.n_particles)]
+        for score, floor in (
+            (test.sqrt_mmd, test.floor),
+            (test.sqrt_mmd_draws, test.floor_draws),
+        ):
+            row += [f"{score:.4f}", f"{floor.median:.4f} ({floor.low:.4f}-{floor.high:.4f})"]
+        row += [f"{test.std_ratio[name]:.3f}" for name in ZONES]
+        row += [f"{test.mean_shift:.4f}", f"{test.chi2:.2f}", f"{test.seconds:.1f}"]
+        rows.append(row)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def line_problem(
+    line: Line, *, dtype: torch.dtype = torch.float32, device: str = "cpu"
+) -> VsvgdProblem:
+    """The line as the published method is given it."""
+
+    def mean_velocity(place: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(place[:, 0], line.velocity_mean)
+
+    def tensor(values: Array) -> torch.Tensor:
+        return torch.from_numpy(values).to(device=device, dtype=dtype)
+
+    return VsvgdProblem(
+        ends=tensor(line.ends[:, :, None]),
+        observed=tensor(line.observed),
+        std=tensor(np.full(len(line.ends), line.time_std)),
+        prior=StationaryPrior(
+            mean_velocity=mean_velocity,
+            amplitude=line.amplitude,
+            lengths=(line.length,),
+            bounds=BOUNDS,
+        ),
+        domain=tensor(line.grid[[0, -1], None]),
+    )
+
+
+def line_velocity(
+    line: Line, problem: VsvgdProblem, config: VsvgdConfig, swarm: NetworkSwarm
+) -> Array:
+    """Velocity of every particle on the line's grid, (particle, n_grid) [km/s]."""
+    place = torch.from_numpy(line.grid[:, None]).to(problem.ends)
+    return velocity_at(problem, config, swarm, place).double().cpu().numpy()
+
+
+def _by_inference(
+    line: Line, engine: str, n_particles: int, generator: torch.Generator
+) -> tuple[Array, int]:
+    """Members (particle, n_grid) by an engine of seisnb.inference, and its steps."""
+    target = line.target
+    peak = maximum_a_posteriori(target, None, tolerance=FIT_TOLERANCE)
+    start = peak.position.expand(n_particles, -1)
+    if engine == "rml":
+        fits = RandomisedMaximumLikelihood(tolerance=FIT_TOLERANCE)
+        members, n_steps = _stepped(fits, start, peak.here, target, generator, RML_STEPS)
+    else:
+        swarm = SteinVariationalGradientDescent(
+            features=target.basis[::STRIDE], tolerance=SVGD_TOLERANCE
+        )
+        members, n_steps = _stepped(swarm, start, peak.here, target, generator, SVGD_STEPS)
+    return target.velocity(members).numpy(), n_steps
+
+
+def _stepped(
+    engine: Engine[StateT],
+    start: torch.Tensor,
+    here: Linearised,
+    target: LineTarget,
+    generator: torch.Generator,
+    n_steps: int,
+) -> tuple[torch.Tensor, int]:
+    """Where an engine's particles end, (particle, n_unknowns), and after how many steps."""
+    state = engine.init(start, here, target, generator)
+    state, _, done = run(engine, state, target, generator, n_steps=n_steps)
+    return torch.stack([position for position, _ in engine.particles(state)]), done

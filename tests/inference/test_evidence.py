@@ -1,0 +1,148 @@
+"""WBIC, leave-one-out and the evidence of neighbours against exact Gaussian answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from seisnb.conventions import InputError
+from seisnb.inference.evidence import (
+    Tempered,
+    left_out_residuals,
+    linear_evidence,
+    wbic,
+)
+from seisnb.inference.rml import log_evidence, maximum_a_posteriori
+from tests.contracts.engine import EngineContract, LinearTarget, linear_target
+
+assert EngineContract
+
+
+def exact_log_evidence(target: LinearTarget) -> float:
+    matrix, std = target.matrix.numpy(), target.std.numpy()
+    marginal = stats.multivariate_normal(
+        target.shift.numpy(), matrix @ matrix.T + np.diag(std**2), allow_singular=False
+    )
+    return float(marginal.logpdf(target.observed.numpy()))
+
+
+def drawn(target: LinearTarget, seed: int) -> LinearTarget:
+    """The target with data drawn from its own prior and noise."""
+    rng = np.random.default_rng(seed)
+    x = torch.from_numpy(rng.standard_normal(target.n_unknowns))
+    noise = torch.from_numpy(rng.standard_normal(target.std.numel())) * target.std
+    return replace(target, observed=target.matrix @ x + target.shift + noise)
+
+
+def mean_cost(target: LinearTarget, beta: float) -> float:
+    """E[-log likelihood] over the tempered posterior, by dense algebra."""
+    matrix, std = target.matrix.numpy(), target.std.numpy()
+    data = (target.observed - target.shift).numpy()
+    precision = np.diag(beta / std**2)
+    covariance = np.linalg.inv(matrix.T @ precision @ matrix + np.eye(matrix.shape[1]))
+    mean = covariance @ matrix.T @ precision @ data
+    at_mean = -stats.norm(matrix @ mean, std).logpdf(data).sum()
+    return float(at_mean + 0.5 * np.trace(matrix @ covariance @ matrix.T / std[:, None] ** 2))
+
+
+@pytest.mark.parametrize(("n_data", "n_unknowns"), [(40, 6), (5, 12)])
+def test_wbic_is_the_tempered_mean_cost(n_data: int, n_unknowns: int) -> None:
+    target = linear_target(n_data=n_data, n_unknowns=n_unknowns, seed=2)
+    exact = mean_cost(target, 1 / np.log(n_data))
+    assert wbic(target, None, tolerance=1e-14) == pytest.approx(exact, abs=1e-8)
+
+
+def test_wbic_of_draws_agrees_with_the_closed_form() -> None:
+    target = linear_target(n_data=40, n_unknowns=6, seed=2)
+    exact = wbic(target, None, tolerance=1e-14)
+    generator = torch.Generator().manual_seed(0)
+    n_draws = 2000
+    found = wbic(target, None, n_members=n_draws, generator=generator, tolerance=1e-12)
+    # -log likelihood over draws spreads like beta**-1 chi2 of the unknowns
+    error = np.log(40) * np.sqrt(target.n_unknowns / 2 / n_draws)
+    assert found == pytest.approx(exact, abs=4 * error)
+    assert found != exact
+
+
+def test_mean_cost_over_all_temperatures_is_the_evidence() -> None:
+    """Thermodynamic integration with the tempered target: an identity that ties the two numbers."""
+    target = drawn(linear_target(n_data=30, n_unknowns=5, seed=3), 1)
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    beta = ((nodes + 1) / 2) ** 4  # most of the change is near zero
+    slope = 4 * ((nodes + 1) / 2) ** 3 / 2
+    total = sum(w * s * mean_cost(target, b) for w, s, b in zip(weights, slope, beta, strict=True))
+    assert -total == pytest.approx(exact_log_evidence(target), abs=1e-3)
+    warm = Tempered(target=target, beta=0.25)
+    np.testing.assert_allclose(warm.std, 2 * target.std)
+    fit = maximum_a_posteriori(target, None, tolerance=1e-14)
+    assert log_evidence(fit, target.std) == pytest.approx(exact_log_evidence(target), abs=1e-8)
+
+
+def test_wbic_nears_the_evidence_with_many_data() -> None:
+    """Its error grows more slowly than log n, the evidence's own penalty per unknown."""
+    errors = []
+    for n_data in (100, 10_000):
+        errors.append(
+            np.mean(
+                [
+                    wbic(target, None, tolerance=1e-12)
+                    + log_evidence(maximum_a_posteriori(target, None, tolerance=1e-12), target.std)
+                    for seed in range(20)
+                    for target in [drawn(linear_target(n_data=n_data, n_unknowns=4), seed)]
+                ]
+            )
+        )
+    per_unknown = np.abs(errors) / 4
+    assert (per_unknown < 0.5).all(), errors
+    assert per_unknown[1] < 0.1 * 0.5 * np.log(10_000)
+
+
+def test_wbic_refuses_what_it_cannot_do() -> None:
+    with pytest.raises(InputError, match="at least 3"):
+        wbic(linear_target(n_data=2, n_unknowns=1), None)
+    with pytest.raises(InputError, match="need a generator"):
+        wbic(linear_target(), None, n_members=5)
+
+
+@pytest.mark.parametrize(("n_data", "n_unknowns"), [(12, 6), (4, 10)])
+def test_left_out_residuals_are_those_of_refits(n_data: int, n_unknowns: int) -> None:
+    target = linear_target(n_data=n_data, n_unknowns=n_unknowns, seed=4)
+    fit = maximum_a_posteriori(target, None, tolerance=1e-14)
+    found = left_out_residuals(fit.here, target.observed, target.std)
+    for left in range(n_data):
+        others = torch.arange(n_data) != left
+        matrix, std = target.matrix[others].numpy(), target.std[others].numpy()
+        covariance = np.linalg.inv(matrix.T @ (matrix / std[:, None] ** 2) + np.eye(n_unknowns))
+        data = (target.observed - target.shift)[others].numpy()
+        mean = covariance @ matrix.T @ (data / std**2)
+        row = target.matrix[left].numpy()
+        missed = float((target.observed - target.shift)[left]) - row @ mean
+        std_left = np.sqrt(row @ covariance @ row + float(target.std[left]) ** 2)
+        assert float(found[left]) == pytest.approx(missed / std_left, abs=1e-8)
+
+
+@pytest.mark.parametrize(("n_data", "n_unknowns"), [(12, 6), (4, 10), (7, 7)])
+@pytest.mark.parametrize(("amplitude", "sigma"), [(1.0, 1.0), (3.0, 1.0), (0.4, 2.0)])
+def test_linear_evidence_is_exact_at_every_scale(
+    n_data: int, n_unknowns: int, amplitude: float, sigma: float
+) -> None:
+    target = linear_target(n_data=n_data, n_unknowns=n_unknowns, seed=5)
+    evidence = linear_evidence(target.matrix, target.observed - target.shift, target.std)
+    scaled = replace(target, matrix=amplitude * target.matrix, std=sigma * target.std)
+    found = evidence.at(amplitude=amplitude, sigma=sigma)
+    assert found == pytest.approx(exact_log_evidence(scaled), abs=1e-7)
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 3.0])
+def test_best_sigma_finds_wrong_sigmas(factor: float) -> None:
+    target = drawn(linear_target(n_data=800, n_unknowns=20, seed=7), 3)
+    evidence = linear_evidence(target.matrix, target.observed - target.shift, target.std / factor)
+    scale, score = evidence.best_sigma()
+    assert scale == pytest.approx(factor, rel=0.1)
+    grid = [evidence.at(sigma=s) for s in scale * np.array([0.9, 1.0, 1.1])]
+    assert grid[1] == max(grid)
+    assert score <= max(grid)
