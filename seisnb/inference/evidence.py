@@ -198,17 +198,27 @@ class LinearEvidence:
     def best_sigma(self, *, amplitude: float = 1.0, believed: float = 1.0) -> tuple[float, float]:
         """The most probable factor on the sigmas and its score, for an amplitude's factor.
 
-        The score is the log evidence plus the weight of :data:`SCALE_WEIGHT` pseudo-data that say
-        that the factor is ``believed``, as in :func:`seisnb.inference.rml.inferred_scale`.
+        The score is the log evidence less what :data:`SCALE_WEIGHT` pseudo-data that say that the
+        factor is ``believed`` lose by another one; nothing where they are right. The best factor
+        is the fixed point of :func:`seisnb.inference.rml.inferred_scale`.
         """
 
         def cost(logarithm: float) -> float:
             ratio = (believed / math.exp(logarithm)) ** 2
-            belief = -0.5 * SCALE_WEIGHT * (ratio - math.log(ratio))
-            return -self.at(amplitude=amplitude, sigma=math.exp(logarithm)) - belief
+            loss = 0.5 * SCALE_WEIGHT * (ratio - 1.0 - math.log(ratio))
+            return loss - self.at(amplitude=amplitude, sigma=math.exp(logarithm))
 
-        found = minimize_scalar(cost, bounds=(-4.0, 4.0), method="bounded")
+        found = minimize_scalar(cost, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-6})
         return math.exp(found.x), -float(found.fun)
+
+    def wbic(self, *, amplitude: float = 1.0, sigma: float = 1.0) -> float:
+        """:func:`wbic` of the linear problem, with amplitude and sigmas multiplied by factors."""
+        beta, noise = 1 / math.log(self.n_data), sigma**2
+        variances = amplitude**2 * self.variances
+        total = beta * variances + noise
+        along = self.squares * (noise / total).square() + variances * noise / total
+        mean_square = (float(along.sum()) + self.rest) / noise
+        return self.n_data * math.log(sigma) + 0.5 * mean_square - self.constant
 
 
 def linear_evidence(jacobian: Tensor, data: Tensor, std: Tensor) -> LinearEvidence:

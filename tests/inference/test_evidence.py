@@ -16,7 +16,12 @@ from seisnb.inference.evidence import (
     linear_evidence,
     wbic,
 )
-from seisnb.inference.rml import log_evidence, maximum_a_posteriori
+from seisnb.inference.rml import (
+    SCALE_WEIGHT,
+    inferred_scale,
+    log_evidence,
+    maximum_a_posteriori,
+)
 from tests.contracts.engine import EngineContract, LinearTarget, linear_target
 
 assert EngineContract
@@ -137,12 +142,41 @@ def test_linear_evidence_is_exact_at_every_scale(
     assert found == pytest.approx(exact_log_evidence(scaled), abs=1e-7)
 
 
+@pytest.mark.parametrize("amplitude", [1.0, 2.0])
+@pytest.mark.parametrize("sigma", [1.0, 0.5])
+def test_wbic_of_axes_is_that_of_a_fit(amplitude: float, sigma: float) -> None:
+    target = drawn(linear_target(n_data=30, n_unknowns=8, seed=5), 2)
+    evidence = linear_evidence(target.matrix, target.observed - target.shift, target.std)
+    scaled = replace(target, matrix=amplitude * target.matrix, std=sigma * target.std)
+    found = evidence.wbic(amplitude=amplitude, sigma=sigma)
+    assert found == pytest.approx(wbic(scaled, None, tolerance=1e-14), abs=1e-7)
+
+
+@pytest.mark.parametrize("believed", [1.0, 2.0])
 @pytest.mark.parametrize("factor", [0.3, 1.0, 3.0])
-def test_best_sigma_finds_wrong_sigmas(factor: float) -> None:
+def test_best_sigma_finds_wrong_sigmas(factor: float, believed: float) -> None:
     target = drawn(linear_target(n_data=800, n_unknowns=20, seed=7), 3)
-    evidence = linear_evidence(target.matrix, target.observed - target.shift, target.std / factor)
-    scale, score = evidence.best_sigma()
-    assert scale == pytest.approx(factor, rel=0.1)
-    grid = [evidence.at(sigma=s) for s in scale * np.array([0.9, 1.0, 1.1])]
-    assert grid[1] == max(grid)
-    assert score <= max(grid)
+    wrong = replace(target, std=target.std / factor)
+    evidence = linear_evidence(wrong.matrix, wrong.observed - wrong.shift, wrong.std)
+    scale, score = evidence.best_sigma(believed=believed)
+    weighted = np.sqrt((800 * factor**2 + SCALE_WEIGHT * believed**2) / (800 + SCALE_WEIGHT))
+    assert scale == pytest.approx(weighted, rel=4 / np.sqrt(2 * 800))
+    # what pseudo-data that say ``believed`` lose by another factor, as one normal density says it
+    pseudo = stats.norm(scale=[scale, 0.9 * scale, 1.1 * scale, believed])
+    loss = -SCALE_WEIGHT * (pseudo.logpdf(believed) - stats.norm(scale=believed).logpdf(believed))
+    at = [evidence.at(sigma=s) for s in (scale, 0.9 * scale, 1.1 * scale, believed)]
+    scores = np.array(at) - loss
+    assert score == pytest.approx(scores[0], abs=1e-8)
+    assert scores[0] == max(scores)
+    assert loss[3] == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 3.0])
+def test_best_sigma_is_where_the_re_estimate_of_a_fit_stands_still(factor: float) -> None:
+    """Two ways to one number: the root of the evidence's slope, and MacKay's re-estimate."""
+    target = drawn(linear_target(n_data=60, n_unknowns=20, seed=7), 3)
+    wrong = replace(target, std=target.std / factor)
+    evidence = linear_evidence(wrong.matrix, wrong.observed - wrong.shift, wrong.std)
+    scale, _ = evidence.best_sigma()
+    fit = maximum_a_posteriori(replace(wrong, std=wrong.std * scale), None, tolerance=1e-14)
+    assert inferred_scale(fit, wrong.std, scale) == pytest.approx(scale, rel=1e-5)
