@@ -1,28 +1,18 @@
 from __future__ import annotations
 
-import json
-import math
-import re
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seisnb.diagnostics import (
     coverage,
-    crps,
     expected_coverage,
-    gaussian_crps,
     interval_ranks,
-    mean_square,
     rank_histogram,
     rank_of_truth,
     uniformity_p,
-    verdict,
 )
 
 levels = st.sampled_from([0.5, 0.68, 0.9, 0.95])
@@ -68,77 +58,6 @@ def test_collapsed_and_shifted_ensembles_are_found_out() -> None:
     assert coverage(0.3 * draws[1:], draws[0]).mean() < 0.5
     assert coverage(draws[1:] + 3, draws[0]).mean() < 0.3
     assert coverage(5 * draws[1:], draws[0]).mean() > 0.99
-
-
-def test_mean_square_is_over_the_last_axis() -> None:
-    residual = np.array([[1.0, -2.0], [3.0, 0.0]])
-    np.testing.assert_allclose(mean_square(residual, [1.0, 2.0]), [1.0, 4.5])
-    np.testing.assert_allclose(mean_square([2.0, 2.0], 2.0), 1.0)
-
-
-def result(n_members: int = 64, **changes: Any) -> xr.Dataset:
-    """What a verdict looks at."""
-    values = {"chi2": 1.0, "converged": 1.0, "clock": 1e-4, **changes}
-    converged = np.arange(n_members) < values["converged"] * n_members
-    return xr.Dataset(
-        {
-            "chi2_referee": ("particle", np.full(n_members, values["chi2"])),
-            "sigma_scale": ("particle", np.ones(n_members)),
-            "is_converged": ("particle", converged),
-            "pick_std": ("pick", np.full(9, 0.01)),
-        },
-        attrs={"ray_error_seconds": values["clock"]},
-    )
-
-
-def test_verdict_says_when_sigmas_were_scaled() -> None:
-    found = result()
-    found["sigma_scale"].values[:] = 3.0
-    assert "fitted within 3 times their sigmas" in verdict(found)
-    found["chi2_referee"].values[:] = 0.4
-    assert "Use infer_sigma or smaller sigmas" in verdict(found)
-    found.attrs["config"] = json.dumps({"infer_sigma": True})
-    assert "Use smaller sigmas" in verdict(found)
-
-
-def test_verdict_names_the_setting_of_the_engine() -> None:
-    found = result(converged=0.0)
-    found.attrs["config"] = json.dumps({"engine": "svgd"})
-    assert "raise n_iterations" in verdict(found)
-
-
-def test_verdict_of_a_student_likelihood_is_not_upset_by_outliers() -> None:
-    found = result()
-    residual = 0.01 * np.random.default_rng(0).standard_t(4.0, (64, 400))
-    residual[:, :20] = 1.0
-    found = found.drop_vars("pick_std").assign(
-        pick_std=("pick", np.full(400, 0.01)),
-        travel_time=("pick", np.full(400, 2.0)),
-        predicted_time=(("particle", "pick"), 2.0 - residual),
-        chi2_referee=("particle", np.full(64, 500.0)),
-    )
-    assert "Misfit is too large" in verdict(found)
-    found.attrs["config"] = json.dumps({"likelihood": "student", "student_dof": 4.0})
-    assert re.search(r"fitted within their sigmas \(chi2 1\.[12]", verdict(found))
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({}, r"fitted within their sigmas \(chi2 1\.00"),
-        ({"chi2": 2.5}, r"Misfit is too large \(chi2 2\.50.*infer_sigma"),
-        ({"chi2": 0.3}, r"fitted better than their sigmas say \(chi2 0\.30"),
-        ({"n_members": 16}, r"16 members give rough intervals: use 64"),
-        ({"converged": 0.5}, r"50% of the members did not converge: raise n_steps"),
-        ({"clock": 0.03, "chi2": 500.0}, "Misfit is too large"),
-        ({"clock": 0.009}, r"differ from the referee by 0\.9 pick sigmas: choose a smaller cell"),
-    ],
-)
-def test_verdict_is_a_sentence_with_a_remedy(changes: dict[str, Any], said: str) -> None:
-    sentence = verdict(result(**changes))
-    assert sentence.endswith(".")
-    assert "nan" not in sentence
-    assert re.search(said, sentence)
 
 
 @given(n_members=st.integers(2, 60), n_bins=st.integers(1, 30))
@@ -191,28 +110,3 @@ def test_uniformity_of_few_truths_is_not_told() -> None:
     assert uniformity_p(histograms, generator) > 0.0
     histograms[5] = np.nan
     assert np.isnan(uniformity_p(histograms, generator))
-
-
-def test_crps_is_the_double_sum() -> None:
-    rng = np.random.default_rng(5)
-    members, truth = rng.standard_normal((7, 3)), rng.standard_normal(3)
-    pairs = np.abs(members[:, None] - members[None, :]).sum(axis=(0, 1)) / (2 * 7 * 6)
-    np.testing.assert_allclose(crps(members, truth), np.abs(members - truth).mean(axis=0) - pairs)
-
-
-@pytest.mark.parametrize("n_members", [2, 8])
-def test_crps_of_few_members_is_on_average_that_of_their_distribution(n_members: int) -> None:
-    draws = np.random.default_rng(6).normal(2.0, 0.5, (n_members, 100_000))
-    truth = np.full(100_000, 2.4)
-    exact = gaussian_crps(np.array(2.0), np.array(0.5), np.array(2.4))
-    score = crps(draws, truth)
-    assert abs(score.mean() - exact) < 4 * score.std() / np.sqrt(score.size)
-
-
-def test_gaussian_crps_by_quadrature() -> None:
-    """The integral of the squared difference of the distribution functions."""
-    x = np.linspace(-10, 12, 20_001)
-    below = 0.5 * (1 + np.vectorize(math.erf)((x - 1.0) / (1.5 * np.sqrt(2))))
-    integral = np.trapezoid((below - (x >= 0.3)) ** 2, x)
-    found = gaussian_crps(np.array(1.0), np.array(1.5), np.array(0.3))
-    assert found == pytest.approx(integral, rel=1e-3)

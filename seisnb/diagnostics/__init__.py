@@ -1,0 +1,41 @@
+"""How far a result can be believed: coverage, ranks, misfits, and one sentence that says so."""
+
+from seisnb.diagnostics.distance import (
+    Floor,
+    median_squared_distance,
+    mmd_floor,
+    sqrt_mmd,
+    sqrt_mmd_gaussian,
+    squared_distances,
+)
+from seisnb.diagnostics.ranks import (
+    LEAST_TRUTHS,
+    coverage,
+    expected_coverage,
+    interval_ranks,
+    rank_histogram,
+    rank_of_truth,
+    uniformity_p,
+)
+from seisnb.diagnostics.scores import crps, gaussian_crps, mean_square
+from seisnb.diagnostics.verdicts import verdict
+
+__all__ = [
+    "LEAST_TRUTHS",
+    "Floor",
+    "coverage",
+    "crps",
+    "expected_coverage",
+    "gaussian_crps",
+    "interval_ranks",
+    "mean_square",
+    "median_squared_distance",
+    "mmd_floor",
+    "rank_histogram",
+    "rank_of_truth",
+    "sqrt_mmd",
+    "sqrt_mmd_gaussian",
+    "squared_distances",
+    "uniformity_p",
+    "verdict",
+]
