@@ -1,7 +1,8 @@
 """What the user left open in the prior, chosen by marginal likelihood (empirical Bayes).
 
-A coordinate search over kernel, lengths, their growth with depth, and amplitude: for every
-candidate the most probable model is found (from the one before) and Laplace's evidence compared.
+A coordinate search over kernel, lengths, their growth with depth, and amplitude, first in coarse
+and then in finer steps: for every candidate the most probable model is found (from the one before)
+and Laplace's evidence compared.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import xarray as xr
 
 from seisnb.conventions import PriorError
 from seisnb.inference.base import Memory, in_parallel
+from seisnb.inference.evidence import LinearEvidence, linear_evidence
 from seisnb.inference.rml import Fit, inferred_scale, log_evidence, maximum_a_posteriori
 from seisnb.prior import LEAST_CELLS, Kernel, PriorConfig
 from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.problem import Frame, Problem, make_problem
 
+#: Correlation lengths of a prior.
+LENGTHS = ("length_easting", "length_depth")
 #: Kernels that are tried.
 KERNELS: tuple[Kernel, ...] = ("gaussian", "matern")
 #: Lengths along the line that are tried, as shares of its width.
@@ -30,7 +34,11 @@ FLATNESS = (0.7, 0.35, 0.18)
 #: Growths of the length in depth that are tried.
 GROWTHS = (0.3, 0.0)
 #: Amplitudes that are tried: fractions of velocity.
-AMPLITUDES = (0.4, 0.25)
+AMPLITUDES = (0.4, 0.25, 0.16, 0.1)
+#: Factor on the lengths in the last, finer steps.
+FINER = 2**0.5
+#: A kernel that is behind by more log evidence per pick after the coarse steps is given up.
+HOPELESS = 0.08
 #: Shortest length in depth that is tried, as a share of the line's width.
 SHORTEST = 1 / 60
 #: Priors with more unknowns are not tried: their members would take too long.
@@ -46,6 +54,15 @@ class Candidate:
     fit: Fit
     sigma_scale: float
     evidence: float
+
+    def linear_evidence(self) -> LinearEvidence:
+        """Log evidence of other amplitudes and sigmas, with the rays of this most probable model.
+
+        Factors are on this prior's amplitude and on the given pick sigmas.
+        """
+        here, target = self.fit.here, self.problem.target
+        data = self.fit.data - here.predicted + here.jacobian @ self.fit.position
+        return linear_evidence(here.jacobian, data, target.std)
 
 
 def choose_lengths(
@@ -79,24 +96,30 @@ def choose_lengths(
         with lock:
             report(line)
 
-    def climb_along(kernel: Kernel) -> tuple[_Chain, float, float]:
-        chain = _Chain(survey=survey, prior=prior, config=config, frame=frame, report=told)
-        return chain, *_climb(SHARES, 2, lambda share: chain.attempt(kernel, share))
-
     kernels = list(KERNELS if prior.kernel is None else (prior.kernel,))
-    n_workers = min(len(kernels), config.n_workers or len(kernels))
-    found = dict(in_parallel(climb_along, kernels, n_workers=n_workers))
-    kernel = max(kernels, key=lambda name: found[name][2])
-    chain, share, _ = found[kernel]
-    flatness, _ = _climb(FLATNESS, 0, lambda x: chain.attempt(kernel, share, x))
-    growth, _ = _climb(GROWTHS, 0, lambda x: chain.attempt(kernel, share, flatness, x))
-    _climb(AMPLITUDES, 0, lambda x: chain.attempt(kernel, share, flatness, growth, x))
-    if chain.best is None:
+    chains = {
+        kernel: _Chain(
+            survey=survey, prior=prior, config=config, frame=frame, report=told, kernel=kernel
+        )
+        for kernel in kernels
+    }
+
+    def in_each(work: Callable[[_Chain], None], chosen: list[_Chain]) -> float:
+        """Let chains work side by side; the best evidence so far."""
+        n_workers = min(len(chosen), config.n_workers or len(chosen))
+        list(in_parallel(work, chosen, n_workers=n_workers))
+        return max(chain.reached for chain in chosen)
+
+    best = in_each(_Chain.climb, list(chains.values()))
+    if not np.isfinite(best):
         raise PriorError(
             "invert: every prior that was tried has too many unknowns, or lengths too short for "
             "the cell. Give length_easting and length_depth, a smaller depth_max, or no cell."
         )
-    return chain.best, [pair for name in kernels for pair in found[name][0].tried]
+    behind = HOPELESS * survey.sizes["pick"]
+    best = in_each(_Chain.refine, [c for c in chains.values() if c.reached > best - behind])
+    winner = next(chain for chain in chains.values() if chain.reached == best)
+    return winner.best, [pair for chain in chains.values() for pair in chain.tried]
 
 
 @dataclass(kw_only=True)
@@ -108,25 +131,82 @@ class _Chain:
     config: TomographyConfig
     frame: Frame
     report: Callable[[str], None]
+    kernel: Kernel
     tried: list[tuple[PriorConfig, float]] = field(default_factory=list)
     best: Candidate | None = None
 
-    def attempt(
-        self,
-        kernel: Kernel,
-        share: float,
-        flatness: float = FLATNESS[0],
-        growth: float = GROWTHS[0],
-        amplitude: float = AMPLITUDES[0],
-    ) -> float:
-        """Log evidence of a prior; minus infinity for one too costly, or too fine for the cell."""
-        settings = self._settings(kernel, share, flatness, growth, amplitude)
-        if self._is_unresolved(settings):
-            return -np.inf
+    @property
+    def reached(self) -> float:
+        """Log evidence of the best; minus infinity where there is none."""
+        return -np.inf if self.best is None else self.best.evidence
+
+    def climb(self) -> None:
+        """Walk along lengths along the line, the one in depth in proportion."""
+        _climb(SHARES, 2, lambda share: self.score(self._settings(share)))
+
+    def refine(self) -> None:
+        """Go on from the best: length in depth, growth, amplitude, then lengths in finer steps."""
+        if self.best is None:
+            return
+        assert self.best.prior.length_easting
+        share = self.best.prior.length_easting / self.frame.width
+        flatness, _ = _climb(
+            self._flatness(share), 0, lambda x: self.score(self._settings(share, x))
+        )
+        _climb(GROWTHS, 0, lambda x: self.score(self._settings(share, flatness, x)))
+        self._choose_amplitude()
+        width = self.frame.width
+        self._walk("length_easting", min(SHARES) * width, max(SHARES) * width)
+        self._walk("length_depth", *self._depth_limits)
+
+    def _flatness(self, share: float) -> list[float]:
+        """The flatness to try: those whose lengths in depth are not nearly the same."""
+        kept: list[float] = []
+        for flatness in FLATNESS:
+            lengths = [self._settings(share, x).length_depth or 0.0 for x in (*kept[-1:], flatness)]
+            if not kept or lengths[1] < 0.999 * lengths[0] / FINER:
+                kept.append(flatness)
+        return kept
+
+    def _choose_amplitude(self) -> None:
+        """Try the amplitude that the rays of the best model ask for, if it was left open."""
+        if self.best is None or self.prior.amplitude is not None:
+            return
+        linear, now = self.best.linear_evidence(), self.best.prior
+        assert now.amplitude
+        ratio = self._unit / now.amplitude
+
+        def foreseen(amplitude: float) -> float:
+            if self.config.infer_sigma:
+                return linear.best_sigma(amplitude=amplitude * ratio)[1]
+            return linear.at(amplitude=amplitude * ratio)
+
+        self.score(replace(now, amplitude=max(AMPLITUDES, key=foreseen) * self._unit))
+
+    def _walk(self, name: str, low: float, high: float) -> None:
+        """Lengthen what was left open in finer steps, or shorten it, as long as that pays."""
+        if getattr(self.prior, name) is not None:
+            return
+        for factor in (FINER, 1 / FINER):
+            before = self.best
+            while (now := self.best) is not None:
+                length = factor * getattr(now.prior, name)
+                if not 0.999 * low <= length <= 1.001 * high:
+                    break
+                if self.score(replace(now.prior, **{name: length})) <= now.evidence:
+                    break
+            if self.best is not before:
+                return
+
+    def score(self, settings: PriorConfig) -> float:
+        """Log evidence of a prior with nothing left open."""
         for known, evidence in self.tried:
             if known == settings:
                 return evidence
-        candidate = _evaluate(self.survey, settings, self.config, self.frame, self.best)
+        opened = [name for name in LENGTHS if getattr(self.prior, name) is None]
+        if is_unresolved(settings, self.config, opened):
+            return -np.inf
+        candidate = fit_prior(self.survey, settings, self.config, self.frame, self.best)
         if candidate is None:
             return -np.inf
         self.tried.append((settings, candidate.evidence))
@@ -139,30 +219,36 @@ class _Chain:
             self.best = candidate
         return candidate.evidence
 
-    def _is_unresolved(self, settings: PriorConfig) -> bool:
-        """A length that the user left open is too short for the cell that the user gave."""
-        least = LEAST_CELLS * (self.config.cell or 0.0)
-        return any(
-            getattr(self.prior, name) is None and getattr(settings, name) < least
-            for name in ("length_easting", "length_depth")
-        )
+    @property
+    def _unit(self) -> float:
+        """What an amplitude of one is: a fraction, or a velocity [km/s]."""
+        is_log = self.prior.field == "log_velocity"
+        return 1.0 if is_log else float(self.frame.profile.velocity.min())
+
+    @property
+    def _depth_limits(self) -> tuple[float, float]:
+        """Shortest and longest length in depth that are tried [km]."""
+        return SHORTEST * self.frame.width, 0.5 * self.frame.depth_max
 
     def _settings(
-        self, kernel: Kernel, share: float, flatness: float, growth: float, amplitude: float
+        self, share: float, flatness: float = FLATNESS[0], growth: float = GROWTHS[0]
     ) -> PriorConfig:
-        """The prior with what the user left open filled in."""
-        prior, frame = self.prior, self.frame
-        unit = 1.0 if prior.field == "log_velocity" else float(frame.profile.velocity.min())
-        along = prior.length_easting or share * frame.width
-        shortest, longest = SHORTEST * frame.width, 0.5 * frame.depth_max
+        """The prior with what the user left open filled in.
+
+        Whatever the growth, the length a quarter of the way down is the same.
+        """
+        prior = self.prior
+        along = prior.length_easting or share * self.frame.width
+        in_depth = np.clip(flatness * along, *self._depth_limits)
+        in_depth += (GROWTHS[0] - growth) * 0.25 * self.frame.depth_max
         is_open = prior.length_depth_growth is None and prior.length_depth is None
         return replace(
             prior,
-            kernel=prior.kernel or kernel,
+            kernel=self.kernel,
             length_easting=along,
-            length_depth=prior.length_depth or float(np.clip(flatness * along, shortest, longest)),
+            length_depth=prior.length_depth or float(in_depth),
             length_depth_growth=growth if is_open else prior.length_depth_growth or 0.0,
-            amplitude=prior.amplitude or amplitude * unit,
+            amplitude=prior.amplitude or AMPLITUDES[0] * self._unit,
         )
 
 
@@ -184,14 +270,39 @@ def _climb(
     return values[best], scores[best]
 
 
-def _evaluate(
+def is_unresolved(
+    prior: PriorConfig, config: TomographyConfig, names: Sequence[str] = LENGTHS
+) -> bool:
+    """Whether one of a prior's lengths is too short for the cell that the user gave."""
+    least = LEAST_CELLS * (config.cell or 0.0)
+    return any(getattr(prior, name) < least for name in names)
+
+
+def fit_prior(
     survey: xr.Dataset,
     prior: PriorConfig,
     config: TomographyConfig,
     frame: Frame,
     before: Candidate | None,
+    *,
+    tolerance: float = 2.0,
 ) -> Candidate | None:
-    """Most probable model and evidence of one prior, started from another prior's model."""
+    """Most probable model and evidence of one prior, started from another prior's model.
+
+    Parameters
+    ----------
+    survey, prior, config, frame
+        The problem, with a prior that leaves nothing open.
+    before : Candidate, optional
+        Where to start.
+    tolerance : float
+        Fall of the objective (in units of log probability) below which a step is the last.
+
+    Returns
+    -------
+    Candidate or None
+        None for more unknowns than :data:`MOST_UNKNOWNS`.
+    """
     problem = make_problem(survey, prior, config, frame)
     if problem.prior.n_unknowns > MOST_UNKNOWNS:
         return None
@@ -204,7 +315,7 @@ def _evaluate(
     scale = 1.0 if before is None else before.sigma_scale
     for _ in range(2 if config.infer_sigma else 1):
         target = replace(problem.target, std=problem.target.std * scale)
-        fit = maximum_a_posteriori(target, memory, position=position, tolerance=2.0)
+        fit = maximum_a_posteriori(target, memory, position=position, tolerance=tolerance)
         if config.infer_sigma:
             scale = inferred_scale(fit, problem.target.std, scale)
             position, memory = fit.position, fit.here.memory
