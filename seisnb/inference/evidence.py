@@ -1,4 +1,4 @@
-"""How probable the data are under a prior and its sigmas: WBIC, leave-one-out, neighbours.
+"""How probable the data are under a prior and its sigmas: WBIC, and the evidence of neighbours.
 
 Everything here rests on one linearisation at the most probable position,
 
@@ -132,35 +132,6 @@ def wbic(
         state, _, _ = run(engine, state, warm, generator, n_steps=n_steps)
         costs += [_cost(target, here.predicted) for _, here in engine.particles(state)]
     return sum(costs) / len(costs)
-
-
-def left_out_residuals(here: Linearised, observed: Tensor, std: Tensor) -> Tensor:
-    """Every datum against its prediction from all others, in predictive standard deviations.
-
-    With r the residual at the most probable position in sigmas and h the diagonal of
-    J (J.T J + 1)**-1 J.T, likewise weighted, datum i left out misses its prediction by
-    r_i / (1 - h_i) with standard deviation (1 - h_i)**-1/2, so that r_i / sqrt(1 - h_i) is N(0, 1)
-    when prior and sigmas are right. No second fit is needed.
-
-    Parameters
-    ----------
-    here : Linearised
-        The forward model at the most probable position.
-    observed, std : Tensor, (n_data,)
-        Data, and the standard deviations of the fit.
-
-    Returns
-    -------
-    Tensor, (n_data,)
-
-    References
-    ----------
-    Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, section 5.4.2.
-    """
-    factor = posterior_covariance_factor(here, std)
-    weighted = here.jacobian / std[:, None]
-    leverage = torch.linalg.solve_triangular(factor, weighted.T, upper=False).square().sum(dim=0)
-    return (observed - here.predicted) / std / (1 - leverage).clamp(min=1e-12).sqrt()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""WBIC, leave-one-out and the evidence of neighbours against exact Gaussian answers."""
+"""WBIC and the evidence of neighbours against exact Gaussian answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from scipy import stats
 from seisnb.conventions import InputError
 from seisnb.inference.evidence import (
     Tempered,
-    left_out_residuals,
     linear_evidence,
     wbic,
 )
@@ -111,23 +110,6 @@ def test_wbic_refuses_what_it_cannot_do() -> None:
         wbic(linear_target(n_data=2, n_unknowns=1), None)
     with pytest.raises(InputError, match="need a generator"):
         wbic(linear_target(), None, n_members=5)
-
-
-@pytest.mark.parametrize(("n_data", "n_unknowns"), [(12, 6), (4, 10)])
-def test_left_out_residuals_are_those_of_refits(n_data: int, n_unknowns: int) -> None:
-    target = linear_target(n_data=n_data, n_unknowns=n_unknowns, seed=4)
-    fit = maximum_a_posteriori(target, None, tolerance=1e-14)
-    found = left_out_residuals(fit.here, target.observed, target.std)
-    for left in range(n_data):
-        others = torch.arange(n_data) != left
-        matrix, std = target.matrix[others].numpy(), target.std[others].numpy()
-        covariance = np.linalg.inv(matrix.T @ (matrix / std[:, None] ** 2) + np.eye(n_unknowns))
-        data = (target.observed - target.shift)[others].numpy()
-        mean = covariance @ matrix.T @ (data / std**2)
-        row = target.matrix[left].numpy()
-        missed = float((target.observed - target.shift)[left]) - row @ mean
-        std_left = np.sqrt(row @ covariance @ row + float(target.std[left]) ** 2)
-        assert float(found[left]) == pytest.approx(missed / std_left, abs=1e-8)
 
 
 @pytest.mark.parametrize(("n_data", "n_unknowns"), [(12, 6), (4, 10), (7, 7)])
