@@ -2,5 +2,7 @@
 
 from seisnb.tomography.config import Progress, TomographyConfig
 from seisnb.tomography.invert import invert
+from seisnb.tomography.scan import scan_prior
+from seisnb.tomography.scan_result import best_prior, credible_range
 
-__all__ = ["Progress", "TomographyConfig", "invert"]
+__all__ = ["Progress", "TomographyConfig", "best_prior", "credible_range", "invert", "scan_prior"]

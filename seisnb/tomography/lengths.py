@@ -174,14 +174,19 @@ class _Chain:
             return
         linear, now = self.best.linear_evidence(), self.best.prior
         assert now.amplitude
-        ratio = self._unit / now.amplitude
+        ratio = amplitude_unit(self.prior, self.frame) / now.amplitude
 
         def foreseen(amplitude: float) -> float:
             if self.config.infer_sigma:
                 return linear.best_sigma(amplitude=amplitude * ratio)[1]
             return linear.at(amplitude=amplitude * ratio)
 
-        self.score(replace(now, amplitude=max(AMPLITUDES, key=foreseen) * self._unit))
+        self.score(
+            replace(
+                now,
+                amplitude=max(AMPLITUDES, key=foreseen) * amplitude_unit(self.prior, self.frame),
+            )
+        )
 
     def _walk(self, name: str, low: float, high: float) -> None:
         """Lengthen what was left open in finer steps, or shorten it, as long as that pays."""
@@ -220,12 +225,6 @@ class _Chain:
         return candidate.evidence
 
     @property
-    def _unit(self) -> float:
-        """What an amplitude of one is: a fraction, or a velocity [km/s]."""
-        is_log = self.prior.field == "log_velocity"
-        return 1.0 if is_log else float(self.frame.profile.velocity.min())
-
-    @property
     def _depth_limits(self) -> tuple[float, float]:
         """Shortest and longest length in depth that are tried [km]."""
         return SHORTEST * self.frame.width, 0.5 * self.frame.depth_max
@@ -248,7 +247,7 @@ class _Chain:
             length_easting=along,
             length_depth=prior.length_depth or float(in_depth),
             length_depth_growth=growth if is_open else prior.length_depth_growth or 0.0,
-            amplitude=prior.amplitude or AMPLITUDES[0] * self._unit,
+            amplitude=prior.amplitude or AMPLITUDES[0] * amplitude_unit(self.prior, self.frame),
         )
 
 
@@ -268,6 +267,11 @@ def _climb(
             break
     best = max(scores, key=lambda k: scores[k])
     return values[best], scores[best]
+
+
+def amplitude_unit(prior: PriorConfig, frame: Frame) -> float:
+    """What an amplitude of one is: a fraction, or for a prior on velocity the slowest [km/s]."""
+    return 1.0 if prior.field == "log_velocity" else float(frame.profile.velocity.min())
 
 
 def is_unresolved(
