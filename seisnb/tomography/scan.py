@@ -258,13 +258,13 @@ def _amplitudes(given: Sequence[float] | None, prior: PriorConfig, frame: Frame)
 
 def _lengths(given: Sequence[float] | None, name: str, prior: PriorConfig, frame: Frame) -> Array:
     """The lengths of the grid [km]."""
-    own, longest = getattr(prior, name), 0.5 * frame.depth_max
+    own, longest = getattr(prior, name), frame.depth_max
     if given is not None:
         values: Sequence[float] | Array = given
     elif own is not None:
         values = own * AROUND
     elif name == "length_easting":
-        values = frame.width * np.geomspace(min(SHARES), max(SHARES), N_LENGTHS)
+        values = frame.width * np.geomspace(min(SHARES), 2 * max(SHARES), N_LENGTHS)
     else:
         values = np.geomspace(min(SHORTEST * frame.width, longest / 4), longest, N_LENGTHS)
     return _checked(values, name.replace("length", "lengths"))

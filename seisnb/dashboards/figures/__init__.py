@@ -17,13 +17,16 @@ from seisnb.dashboards.figures.picks import (
     travel_time_curves,
 )
 from seisnb.dashboards.figures.profiles import chi2_histogram, velocity_profile
+from seisnb.dashboards.figures.scan import amplitude_profile, evidence_map
 from seisnb.dashboards.figures.sections import member_gallery, repaint, section
 
 __all__ = [
     "Layer",
+    "amplitude_profile",
     "chi2_histogram",
     "coverage_layer",
     "deepest_easting",
+    "evidence_map",
     "gathers_of",
     "mark_muted",
     "mean_layer",

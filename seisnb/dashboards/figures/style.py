@@ -86,7 +86,7 @@ def display_of(dataset: xr.Dataset) -> Display:
         velocity=f"{unit}/s",
         time="ms" if small else "s",
         factor=1000.0 if small else 1.0,
-        is_elevation=float(dataset["surface_depth"].max()) < 0,
+        is_elevation="surface_depth" in dataset and float(dataset["surface_depth"].max()) < 0,
     )
 
 
