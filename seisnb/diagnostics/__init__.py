@@ -18,6 +18,7 @@ from seisnb.diagnostics.ranks import (
     uniformity_p,
 )
 from seisnb.diagnostics.scores import crps, gaussian_crps, mean_square
+from seisnb.diagnostics.summary import diagnose
 from seisnb.diagnostics.verdicts import verdict
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Floor",
     "coverage",
     "crps",
+    "diagnose",
     "expected_coverage",
     "gaussian_crps",
     "interval_ranks",

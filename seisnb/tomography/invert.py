@@ -136,8 +136,10 @@ def invert(
             )
         return ensemble_dataset(
             problem,
+            peak,
             list(members.values()),
             depth,
+            asked=prior,
             referee=referee,
             referee_cell=cell,
             referee_error=error,

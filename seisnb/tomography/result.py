@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 import seisnb
 from seisnb.conventions import ENSEMBLE, SURVEY, set_units
 from seisnb.diagnostics import mean_square, verdict
+from seisnb.inference.base import single_threaded
+from seisnb.prior import PriorConfig
 from seisnb.section import SectionGrid, to_depth_grid
 from seisnb.survey import survey_checksum
 from seisnb.tomography.checkpoint import Member
+from seisnb.tomography.checks import kernel_checks, peak_checks
+from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem
 from seisnb.traveltime.referee import Referee
 
@@ -35,9 +39,11 @@ def output_depth(grid: SectionGrid) -> Array:
 
 def ensemble_dataset(
     problem: Problem,
+    peak: Peak,
     members: list[Member],
     depth: Array,
     *,
+    asked: PriorConfig,
     referee: Referee,
     referee_cell: float,
     referee_error: float,
@@ -50,10 +56,14 @@ def ensemble_dataset(
     ----------
     problem : Problem
         What was solved.
+    peak : Peak
+        The most probable model.
     members : list of Member
         Finished members.
     depth : Array, (depth,)
         Depths of the result [km].
+    asked : PriorConfig
+        The prior as it was given, with what was left open.
     referee : Referee
         The independent solver.
     referee_cell, referee_error : float
@@ -97,6 +107,7 @@ def ensemble_dataset(
             "deepest_ray": ("easting", _nan_max([m.deepest for m in members], grid.surface)),
             "predicted_time": (("particle", "pick"), predicted),
             "residual": ("pick", time - predicted.mean(axis=0)),
+            "ray_error": ("pick", _rms(predicted - refereed)),
             "chi2_ray": ("particle", mean_square(time - predicted, sigma)),
             "chi2_referee": ("particle", mean_square(time - refereed, sigma)),
             "rms_referee_mean": ((), np.sqrt(np.mean((time - mean_referee) ** 2))),
@@ -117,7 +128,12 @@ def ensemble_dataset(
     if all(member.network.size for member in members):
         network = np.stack([member.network for member in members])
         dataset["chi2_network"] = ("particle", mean_square(time - network, sigma))
+        dataset["network_error"] = ("pick", _rms(network - refereed))
     _describe(dataset)
+    with single_threaded():
+        dataset = dataset.merge(peak_checks(problem, peak))
+        if problem.network is not None:
+            dataset = dataset.merge(kernel_checks(problem, peak, hung_mean))
     dataset.attrs.update(
         {
             **{
@@ -129,6 +145,7 @@ def ensemble_dataset(
             "seisnb_version": seisnb.__version__,
             "config": json.dumps(asdict(problem.config)),
             "prior": json.dumps(asdict(problem.prior_config)),
+            "prior_estimated": json.dumps(estimated_settings(asked)),
             "seed": problem.config.seed,
             "survey_checksum": survey_checksum(survey),
             "referee_cell_km": referee_cell,
@@ -144,6 +161,19 @@ def ensemble_dataset(
         dataset.attrs["water_velocity"] = survey.attrs["water_velocity"]
     dataset.attrs["verdict"] = verdict(dataset)
     return dataset
+
+
+def estimated_settings(asked: PriorConfig) -> list[str]:
+    """Settings of a prior that were left open, and so were estimated from the picks."""
+    names = ["amplitude", "length_easting", "length_depth"]
+    if asked.surface_velocity is None:
+        names.append("profile")
+    return [name for name in names if getattr(asked, name) is None]
+
+
+def _rms(errors: Array) -> Array:
+    """Root mean square over members."""
+    return np.asarray(np.sqrt(np.mean(errors**2, axis=0)))
 
 
 def _rows(velocity: NDArray[np.float32], reduce: Callable[[NDArray[np.float32]], Array]) -> Array:
@@ -164,6 +194,8 @@ def _describe(dataset: xr.Dataset) -> None:
     extra = {
         "deepest_ray": ("km", "depth of the deepest ray"),
         "residual": ("s", "observed minus mean predicted travel time"),
+        "ray_error": ("s", "times along rays less the referee's, rms over members"),
+        "network_error": ("s", "network's times less the referee's, rms over members"),
         "sigma_scale": ("1", "factor on the given pick sigmas"),
         "is_converged": ("1", "member converged"),
         "chi2_network": ("1", "chi2 per pick, times by the network alone"),

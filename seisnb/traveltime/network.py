@@ -104,6 +104,42 @@ class NetworkWavefronts:
             out[wet] = (water + rock).min(axis=1)
         return out
 
+    def sensitivity(
+        self,
+        velocity: Array,
+        grid: SectionGrid,
+        geometry: PickGeometry,
+        entry: Array,
+        picks: NDArray[np.intp],
+    ) -> Array:
+        """Derivative of the network's own times with respect to velocity: its closed-form adjoint.
+
+        Parameters
+        ----------
+        velocity : Array, (n_easting, n_depth)
+            The model [km/s].
+        grid, geometry : SectionGrid, PickGeometry
+            Where model and picks live.
+        entry : Array, (pick, 2)
+            Where every ray enters the rock, easting and depth [km].
+        picks : array of int, (m,)
+            Which picks are wanted.
+
+        Returns
+        -------
+        Array, (m, n_easting, n_depth)
+            Seconds per km/s at every node.
+        """
+        model = torch.from_numpy(np.ascontiguousarray(velocity)).to(self.where.background)
+        at_points = self.network.velocity_sensitivity(
+            self.where,
+            model,
+            self.head(velocity),
+            hang(entry[picks], grid),
+            hang(geometry.anchors[geometry.anchor[picks]], grid),
+        )
+        return np.asarray(self.where.to_grid(at_points).double().cpu().numpy())
+
     def report(self, velocity: Array) -> dict[str, float]:
         """How well the network obeys its own physics for a model.
 

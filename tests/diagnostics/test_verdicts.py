@@ -74,3 +74,95 @@ def test_verdict_is_a_sentence_with_a_remedy(changes: dict[str, Any], said: str)
     assert sentence.endswith(".")
     assert "nan" not in sentence
     assert re.search(said, sentence)
+
+
+RIGHT = {
+    "pick_sigma": (1.0, 0.0),
+    "prior_pull": (1.0, 0.0),
+    "neighbours_shot": (-0.05, 0.0),
+    "length_easting": (1.0, 0.0),
+    "length_depth": (1.0, 0.0),
+}
+
+
+def checked(
+    checks: dict[str, tuple[float, float]], *, estimated: tuple[str, ...] = (), **changes: Any
+) -> xr.Dataset:
+    """A result whose checks have the values and normal scores given, all others right."""
+    found = {**RIGHT, **checks}
+    value, z = np.array(list(found.values())).T
+    made = result(**changes).assign(
+        check_value=("check", value),
+        check_low=("check", value - 1),
+        check_high=("check", value + 1),
+        check_z=("check", z),
+    )
+    prior = {"field": "log_velocity", "amplitude": 0.1, "length_easting": 5.0}
+    return made.assign_coords(check=list(found)).assign_attrs(
+        prior=json.dumps(prior), prior_estimated=json.dumps(list(estimated))
+    )
+
+
+ALL_OPEN = ("amplitude", "length_easting", "length_depth")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (checked({}), "fitted within their sigmas"),
+        (
+            checked({"prior_pull": (9.0, 8.0)}),
+            r"too stiff: the picks pull the model 3\.0 times .* amplitude of 0\.1 allows\. Use a "
+            r"larger amplitude \(about 0\.3\) or shorter lengths, or leave them open",
+        ),
+        (
+            checked({"prior_pull": (9.0, 8.0), "neighbours_shot": (0.4, 9.0)}),
+            r"neighbouring picks miss together \(correlation 0\.40\)",
+        ),
+        (
+            checked({"length_easting": (0.3, -9.0)}),
+            r"too stiff: they ask for a shorter length_easting\. Use shorter lengths, or leave",
+        ),
+        # small sigmas ask for short lengths too: not the prior's fault
+        (
+            checked({"length_easting": (0.3, -9.0), "pick_sigma": (3.0, 12.0)}, chi2=3.0),
+            r"sigmas are too small\. Use infer_sigma or larger sigmas",
+        ),
+        (
+            checked({"prior_pull": (0.25, -4.0)}),
+            r"looser than the picks ask for: .* Use a smaller amplitude \(about 0\.05\) or longer",
+        ),
+        (checked({"length_depth": (2.5, 4.0)}), "ask for a longer length_depth, so the intervals"),
+        # what was estimated cannot be left open, and a length at its search's limit is no mistake
+        (checked({"length_depth": (0.3, -4.0)}, estimated=ALL_OPEN), "fitted within their sigmas"),
+        (
+            checked({"prior_pull": (9.0, 8.0)}, estimated=ALL_OPEN),
+            r"Use a larger amplitude \(about 0\.3\), given by hand",
+        ),
+        (
+            checked({"neighbours_shot": (0.4, 9.0)}, estimated=ALL_OPEN),
+            r"picks of one shot miss together \(correlation 0\.40\): they share errors",
+        ),
+        (checked({"neighbours_shot": (0.4, 9.0)}), "unless the prior is too stiff"),
+        (checked({"neighbours_shot": (0.07, 9.0)}), "say nothing beyond the prior"),
+        (checked({"prior_pull": (1.8, 2.5)}), "fitted within their sigmas"),
+    ],
+)
+def test_wrong_settings_are_named_with_what_to_do(found: xr.Dataset, said: str) -> None:
+    sentence = verdict(found)
+    assert re.search(said, sentence), sentence
+    assert sentence.count(". ") <= 1
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize(("share", "n_members"), [(0.5, 64), (1.0, 64), (0.5, 4)])
+def test_members_that_spread_too_little_are_told(share: float, n_members: int) -> None:
+    draws = np.random.default_rng(0).standard_normal((n_members, 30))
+    found = result(n_members).drop_vars("pick_std")
+    found = found.assign(
+        pick_std=("pick", np.full(30, 0.05)),
+        predicted_std=("pick", np.full(30, 0.01)),
+        predicted_time=(("particle", "pick"), 2.0 + share * 0.01 * draws),
+    ).assign_attrs(config=json.dumps({"engine": "svgd"}))
+    is_told = "intervals are too narrow. Use engine='rml'" in verdict(found)
+    assert is_told == (share < 0.75 and n_members >= 8)
