@@ -9,8 +9,10 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
+import xarray as xr
 from numpy.typing import NDArray
 
+import seisnb
 from seisnb.conventions import Cancelled, InputError
 from seisnb.diagnostics import (
     Floor,
@@ -226,6 +228,78 @@ def one_dimensional_table(tests: Sequence[OneDimensionalTest]) -> str:
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def one_dimensional_dataset(tests: Sequence[OneDimensionalTest]) -> xr.Dataset:
+    """Scores and posteriors of several tests, labelled.
+
+    Parameters
+    ----------
+    tests : sequence of OneDimensionalTest
+        At least one.
+
+    Returns
+    -------
+    xr.Dataset
+        On (test, easting): ``velocity_mean``, ``velocity_std``, ``exact_mean``, ``exact_std``
+        [km/s]; on (test, zone): ``std_ratio``; on test: ``sqrt_mmd`` with ``floor_low``,
+        ``floor_median`` and ``floor_high``, ``mean_shift`` [km/s], ``chi2``, ``n_particles``,
+        ``n_steps``, ``seconds`` [s], and the coordinates ``engine`` and ``length`` [km].
+    """
+    along, by_zone = ("test", "easting"), ("test", "zone")
+    fields = {
+        "velocity_mean": [test.members.mean(axis=0) for test in tests],
+        "velocity_std": [test.members.std(axis=0, ddof=1) for test in tests],
+        "exact_mean": [test.exact_mean for test in tests],
+        "exact_std": [test.exact_std for test in tests],
+    }
+    plain = ("sqrt_mmd", "mean_shift", "chi2", "n_particles", "n_steps", "seconds")
+    found = xr.Dataset(
+        {
+            **{name: (along, np.stack(values)) for name, values in fields.items()},
+            "std_ratio": (by_zone, [[test.std_ratio[zone] for zone in ZONES] for test in tests]),
+            **{
+                f"floor_{name}": ("test", [getattr(test.floor, name) for test in tests])
+                for name in ("low", "median", "high")
+            },
+            **{name: ("test", [getattr(test, name) for test in tests]) for name in plain},
+        },
+        coords={
+            "engine": ("test", [test.engine for test in tests]),
+            "length": ("test", [test.length for test in tests]),
+            "easting": tests[0].place,
+            "zone": list(ZONES),
+            "zone_from": ("zone", [low for low, _ in ZONES.values()]),
+            "zone_to": ("zone", [high for _, high in ZONES.values()]),
+        },
+        attrs={"kind": "one-dimensional test", "seisnb_version": seisnb.__version__},
+    )
+    for name, (units, long_name) in _DESCRIBED.items():
+        found[name].attrs.update(units=units, long_name=long_name)
+    return found
+
+
+#: Units and meanings of :func:`one_dimensional_dataset`.
+_DESCRIBED = {
+    "velocity_mean": ("km/s", "mean of the particles"),
+    "velocity_std": ("km/s", "standard deviation of the particles"),
+    "exact_mean": ("km/s", "exact posterior mean"),
+    "exact_std": ("km/s", "exact posterior standard deviation"),
+    "std_ratio": ("1", "mean standard deviation over the exact one"),
+    "sqrt_mmd": ("1", "square root of the maximum mean discrepancy to the exact posterior"),
+    "floor_low": ("1", "2.5 % quantile of the score of as many independent exact draws"),
+    "floor_median": ("1", "median of the score of as many independent exact draws"),
+    "floor_high": ("1", "97.5 % quantile of the score of as many independent exact draws"),
+    "mean_shift": ("km/s", "largest distance of the mean from the exact one"),
+    "chi2": ("1", "mean squared normalised residual of the times"),
+    "n_particles": ("1", "particles"),
+    "n_steps": ("1", "steps or iterations"),
+    "seconds": ("s", "wall time of the engine"),
+    "length": ("km", "correlation length of the prior"),
+    "easting": ("km", "distance along the line"),
+    "zone_from": ("km", "beginning of the zone"),
+    "zone_to": ("km", "end of the zone"),
+}
 
 
 def line_problem(

@@ -10,6 +10,12 @@ from seisnb.dashboards.figures.layers import (
     readable_std,
     std_layer,
 )
+from seisnb.dashboards.figures.line_1d import (
+    line_posterior,
+    line_std,
+    mmd_scores,
+    zone_ratios,
+)
 from seisnb.dashboards.figures.picks import (
     gathers_of,
     mark_muted,
@@ -19,25 +25,39 @@ from seisnb.dashboards.figures.picks import (
 from seisnb.dashboards.figures.profiles import chi2_histogram, velocity_profile
 from seisnb.dashboards.figures.scan import amplitude_profile, evidence_map
 from seisnb.dashboards.figures.sections import member_gallery, repaint, section
+from seisnb.dashboards.figures.verification import (
+    coverage_by_depth,
+    crps_by_depth,
+    rank_histograms,
+    reliability,
+)
 
 __all__ = [
     "Layer",
     "amplitude_profile",
     "chi2_histogram",
+    "coverage_by_depth",
     "coverage_layer",
+    "crps_by_depth",
     "deepest_easting",
     "evidence_map",
     "gathers_of",
+    "line_posterior",
+    "line_std",
     "mark_muted",
     "mean_layer",
     "member_gallery",
     "member_layer",
+    "mmd_scores",
+    "rank_histograms",
     "ratio_layer",
     "readable_std",
     "reduction_velocity_of",
+    "reliability",
     "repaint",
     "section",
     "std_layer",
     "travel_time_curves",
     "velocity_profile",
+    "zone_ratios",
 ]

@@ -158,9 +158,11 @@ def base_figure(
     frame_height: int,
     tools: str = "pan,box_zoom,wheel_zoom,reset,save",
     description: str = "",
+    y_axis_type: str = "auto",
 ) -> figure:
     """An empty figure in the shared style; ``description`` becomes its name."""
     plot = figure(
+        y_axis_type=y_axis_type,
         x_range=x_range if isinstance(x_range, Range1d) else Range1d(*x_range, bounds=None),
         y_range=y_range if isinstance(y_range, Range1d) else Range1d(*y_range, bounds=None),
         x_axis_label=x_label,
