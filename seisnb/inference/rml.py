@@ -121,10 +121,12 @@ def gauss_newton_step(fit: Fit, target: Target, tolerance: float, *, n_tries: in
     residual = (fit.data - fit.here.predicted) / target.std
     downhill = weighted.T @ residual - (fit.position - fit.anchor)
     hessian = _gram(weighted)
-    damping, growth = fit.damping, 2.0
-    identity = torch.eye(hessian.shape[0], dtype=hessian.dtype)
+    damping, growth, on_diagonal = fit.damping, 2.0, 0.0
     for _ in range(n_tries):
-        factor = torch.linalg.cholesky(hessian + (1.0 + damping) * identity)
+        # in place: fresh pages for such matrices cost as much as the factorisation
+        hessian.diagonal().add_(1.0 + damping - on_diagonal)
+        on_diagonal = 1.0 + damping
+        factor = torch.linalg.cholesky(hessian)
         move = torch.cholesky_solve(downhill[:, None], factor)[:, 0]
         position = fit.position + move
         curved = (weighted @ move).square().sum() + move.square().sum()
@@ -195,7 +197,8 @@ def maximum_a_posteriori(
 def posterior_covariance_factor(here: Linearised, std: Tensor) -> Tensor:
     """Cholesky factor of the Gauss-Newton precision at a position, (n_unknowns, n_unknowns)."""
     weighted = here.jacobian / std[:, None]
-    precision = weighted.T @ weighted + torch.eye(weighted.shape[1], dtype=weighted.dtype)
+    precision = _gram(weighted)
+    precision.diagonal().add_(1.0)
     return torch.linalg.cholesky(precision)
 
 
