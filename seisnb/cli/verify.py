@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
 
 import torch
 
 from seisnb.cli.commands import prepare_folder
+from seisnb.conventions import Cancelled
 from seisnb.inference.base import single_threaded
 from seisnb.verification.coverage import coverage_study, gather, save_study
 from seisnb.verification.methods import find_method
+from seisnb.verification.one_dimensional import (
+    check_engine,
+    one_dimensional_table,
+    one_dimensional_test,
+)
 from seisnb.verification.tables import coverage_table, scores_table, summarise
+from seisnb.vsvgd.config import VsvgdConfig
 
 
 def run_coverage(args: argparse.Namespace) -> int:
@@ -37,3 +45,33 @@ def run_coverage(args: argparse.Namespace) -> int:
     (out / "tables.txt").write_text(tables + "\n", encoding="utf-8")
     print(tables)
     return 0
+
+
+def run_line(args: argparse.Namespace) -> int:
+    """Run engines on the line one after another and print their scores."""
+    engines = [check_engine(name) for name in args.engines.split(",")]
+    config = VsvgdConfig(n_iterations=args.iterations)
+    tests = []
+    with args.interrupts.listening() as cancel, single_threaded():
+        for engine in engines:
+            if cancel():
+                raise Cancelled(f"verify line: cancelled before {engine}.")
+            tests.append(
+                one_dimensional_test(
+                    engine,
+                    length=args.length,
+                    n_particles=args.particles,
+                    seed=args.seed,
+                    config=config,
+                    is_cancelled=cancel,
+                )
+            )
+    print(one_dimensional_table(tests))
+    return 0
+
+
+#: What runs each study of ``seisnb verify``.
+STUDIES: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "coverage": run_coverage,
+    "line": run_line,
+}

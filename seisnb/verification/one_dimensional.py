@@ -31,6 +31,7 @@ from seisnb.vsvgd.run import NetworkSwarm, VsvgdProgress, run_vsvgd, velocity_at
 
 Array = NDArray[np.float64]
 OneDimensionalEngine = Literal["vsvgd", "gfsf", "svgd", "rml"]
+ENGINES: tuple[OneDimensionalEngine, ...] = get_args(OneDimensionalEngine)
 
 #: Draws of the exact posterior that the published score is taken from.
 N_REFERENCE = 2000
@@ -136,14 +137,14 @@ def one_dimensional_test(
     Raises
     ------
     InputError
-        An engine of another name.
+        An engine of another name, or fewer than two particles.
     Cancelled
         ``is_cancelled`` said so.
     """
-    if engine not in get_args(OneDimensionalEngine):
+    engine = check_engine(engine)
+    if n_particles < 2:
         raise InputError(
-            f"one_dimensional_test: engine is {engine!r}; "
-            f"expected one of {get_args(OneDimensionalEngine)}."
+            f"one_dimensional_test: {n_particles} particles have no spread; expected at least 2."
         )
     line = Line(length=length)
     started = time.monotonic()
@@ -170,6 +171,20 @@ def one_dimensional_test(
         velocity = line_velocity(line, problem, settings, swarm)
     seconds = time.monotonic() - started
     return score_line(line, velocity, engine=engine, seed=seed, n_steps=n_steps, seconds=seconds)
+
+
+def check_engine(name: str) -> OneDimensionalEngine:
+    """The engine of a name.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    for engine in ENGINES:
+        if engine == name:
+            return engine
+    raise InputError(f"one_dimensional_test: engine is {name!r}; expected one of {ENGINES}.")
 
 
 def score_line(

@@ -20,7 +20,7 @@ from seisnb.dashboards.figures.style import (
 
 
 def line_posterior(
-    tests: xr.Dataset, test: int, *, frame_width: int = 400, frame_height: int = 240
+    tests: xr.Dataset, test: int, *, frame_width: int = 310, frame_height: int = 220
 ) -> figure:
     """Mean and one standard deviation of an engine on the line, over the exact posterior's.
 
@@ -130,7 +130,7 @@ def zone_ratios(
             x_label="Part of the line",
             y_label="Ratio of standard deviations",
             x_range=(-0.5, len(zones) - 0.5),
-            y_range=nice_limits([*ratios.ravel(), 0.8, 1.1]),
+            y_range=nice_limits([ratios.min() - 0.03, ratios.max() + 0.03, 0.8, 1.1]),
             frame_width=frame_width,
             frame_height=frame_height,
         ),
@@ -148,7 +148,7 @@ def zone_ratios(
 
 
 def mmd_scores(
-    tests: xr.Dataset, *, length: float, frame_width: int = 320, frame_height: int = 260
+    tests: xr.Dataset, *, length: float, frame_width: int = 300, frame_height: int = 260
 ) -> figure:
     """Distance to the exact posterior beside what as many independent exact draws score.
 

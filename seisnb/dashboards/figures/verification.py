@@ -25,6 +25,9 @@ from seisnb.dashboards.figures.style import (
     palette,
 )
 
+#: Rank histograms in one row.
+PER_ROW = 4
+
 
 def coverage_by_depth(
     summary: xr.Dataset, *, level: float = 0.95, frame_width: int = 400, frame_height: int = 280
@@ -95,7 +98,7 @@ def reliability(
 
 
 def rank_histograms(
-    summary: xr.Dataset, method: str, *, frame_width: int = 170, frame_height: int = 150
+    summary: xr.Dataset, method: str, *, frame_width: int = 140, frame_height: int = 140
 ) -> GridPlot:
     """How often the truth has which rank among the members, by depth; flat when calibrated.
 
@@ -115,7 +118,7 @@ def rank_histograms(
         plot = base_figure(
             title=f"{zone}, p = {p:.2g}" if np.isfinite(p) else str(zone),
             x_label="Rank of the truth",
-            y_label=f"{method}: share × bins" if k == 0 else "",
+            y_label=f"{method}: share × bins" if k % PER_ROW == 0 else "",
             x_range=(0.0, 1.0),
             y_range=highest,
             frame_width=frame_width,
@@ -123,7 +126,7 @@ def rank_histograms(
             description=f"Rank histogram of {method}, {zone}",
         )
         plot.title.text_font_size = "13px"
-        plot.min_border_left = 70 if k == 0 else 36
+        plot.min_border_left = 70 if k % PER_ROW == 0 else 36
         plot.xaxis.ticker = FixedTicker(ticks=[0.0, 0.5, 1.0])
         left = np.arange(n_bins) / n_bins
         plot.quad(
@@ -133,7 +136,8 @@ def rank_histograms(
         add_errors(plot, chosen["bin"].values, shares[k], errors[k], INK)
         plot.add_layout(Span(location=1.0, dimension="width", line_color=INK, line_dash=[4, 4]))
         panels.append(plot)
-    return gridplot([panels], toolbar_location=None, merge_tools=False)
+    rows = [panels[k : k + PER_ROW] for k in range(0, len(panels), PER_ROW)]
+    return gridplot(rows, toolbar_location=None, merge_tools=False)
 
 
 def crps_by_depth(
