@@ -135,7 +135,7 @@ def _members(ensemble: xr.Dataset, weight: Array) -> dict[str, float]:
     out = {
         "n_members": float(weight.size),
         "n_effective": kish,
-        "n_independent": np.nan if "svgd" in facts.config.get("engine", "") else kish,
+        "n_independent": np.nan if facts.is_together else kish,
     }
     if np.isfinite(facts.spread):
         out["spread_ratio"] = facts.spread

@@ -67,6 +67,11 @@ class Facts:
     prior: dict[str, Any]
     estimated: frozenset[str]
 
+    @property
+    def is_together(self) -> bool:
+        """Members are particles that moved together, no independent draws."""
+        return self.config.get("method") == "vsvgd" or self.config.get("engine") == "svgd"
+
     def z(self, check: str) -> float:
         """A check as a normal score; zero where it was not made."""
         return self.checks[check]["z"] if check in self.checks else 0.0
@@ -105,7 +110,7 @@ def facts_of(ensemble: xr.Dataset) -> Facts:
         is_student=is_student,
         scale=scale,
         clock=float(ensemble.attrs.get("ray_error_seconds", np.nan)) / sigma,
-        stuck=float((1 - ensemble["is_converged"]).mean()),
+        stuck=float((1 - ensemble["is_converged"]).mean()) if "is_converged" in ensemble else 0.0,
         spread=spread_ratio(ensemble),
         checks={
             str(name): {part: float(ensemble[f"check_{part}"][i]) for part in parts}
@@ -115,6 +120,21 @@ def facts_of(ensemble: xr.Dataset) -> Facts:
         prior=json.loads(ensemble.attrs.get("prior", "{}")),
         estimated=frozenset(json.loads(ensemble.attrs.get("prior_estimated", "[]"))),
     )
+
+
+def is_suspect(check: str, value: float, z: float) -> bool:
+    """Whether a check speaks: surely, and by enough to matter.
+
+    >>> is_suspect("prior_pull", 4.0, 5.0), is_suspect("length_depth", 0.8, -5.0)
+    (True, False)
+    """
+    if abs(z) <= SURE:
+        return False
+    if check.startswith("length"):
+        return value < LENGTH_FACTOR or value > 1 / LENGTH_FACTOR
+    if check.startswith("neighbours"):
+        return z > 0 and value > CORRELATED
+    return True
 
 
 def spread_ratio(ensemble: xr.Dataset) -> float:
@@ -128,7 +148,7 @@ def spread_ratio(ensemble: xr.Dataset) -> float:
 def _unconverged(facts: Facts) -> str:
     if not facts.stuck > 0.1:
         return ""
-    steps = "n_iterations" if facts.config.get("engine") == "svgd" else "n_steps"
+    steps = "n_iterations" if facts.is_together else "n_steps"
     return (
         f"{facts.stuck:.0%} of the members did not converge: raise {steps}, or look for picks that "
         "no model can fit together."
@@ -150,8 +170,8 @@ def _stiff(facts: Facts) -> str:
     lengths = [
         name
         for name in ("length_easting", "length_depth")
-        if facts.z(name) < -SURE
-        and facts.value(name) < LENGTH_FACTOR
+        if is_suspect(name, facts.value(name), facts.z(name))
+        and facts.z(name) < 0
         and name not in facts.estimated
         and (is_pulled or facts.z("pick_sigma") < SURE)  # small sigmas ask for short lengths too
     ]
@@ -194,8 +214,8 @@ def _loose(facts: Facts) -> str:
     lengths = [
         name
         for name in ("length_easting", "length_depth")
-        if facts.z(name) > SURE
-        and facts.value(name) > 1 / LENGTH_FACTOR
+        if is_suspect(name, facts.value(name), facts.z(name))
+        and facts.z(name) > 0
         and name not in facts.estimated
     ]
     is_slack = facts.z("prior_pull") < -SURE
@@ -285,9 +305,7 @@ def _most_correlated(facts: Facts) -> tuple[str, float] | None:
     found = [
         (facts.value(name), name.removeprefix("neighbours_"))
         for name in facts.checks
-        if name.startswith("neighbours_")
-        and facts.z(name) > SURE
-        and facts.value(name) > CORRELATED
+        if name.startswith("neighbours_") and is_suspect(name, facts.value(name), facts.z(name))
     ]
     return max(found)[::-1] if found else None
 

@@ -7,11 +7,13 @@ Every file is written beside its place and renamed, so that a killed run leaves 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
@@ -20,9 +22,12 @@ import seisnb
 from seisnb.conventions import CheckpointError, OutputError
 from seisnb.io.atomic import replaced
 from seisnb.survey import survey_checksum
+from seisnb.tomography.config import is_together
 from seisnb.tomography.problem import Problem
 
 Array = NDArray[np.float64]
+#: What losing a file of particles that move together means.
+RESTART = "the particles move from their start again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +87,7 @@ class Checkpoint:
         path = None if self.folder is None else self.folder / "swarm.safetensors"
         if path is None or not path.exists():
             return None
-        arrays = _read(path, "the particles move from their start again")
+        arrays = _read(path, RESTART)
         return arrays["position"], int(arrays["iteration"][0]), bool(arrays["is_converged"][0])
 
     def save_swarm(self, position: Array, iteration: int, *, is_converged: bool) -> None:
@@ -94,6 +99,24 @@ class Checkpoint:
                 "is_converged": np.array([is_converged], np.uint8),
             }
             _write(self.folder / "swarm.safetensors", save(arrays))
+
+    def load_networks(self) -> dict[str, torch.Tensor] | None:
+        """The tensors of a swarm of networks, if they are on disk."""
+        path = self._networks
+        if path is None or not path.exists():
+            return None
+        return {name: torch.from_numpy(array) for name, array in _read(path, RESTART).items()}
+
+    def save_networks(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Keep a swarm of networks."""
+        if self._networks is not None:
+            arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+            _write(self._networks, save(arrays))
+
+    @property
+    def _networks(self) -> Path | None:
+        """Where a swarm of networks lies."""
+        return None if self.folder is None else self.folder / "networks.safetensors"
 
     def _path(self, index: int) -> Path | None:
         """Where a member lies."""
@@ -173,8 +196,10 @@ def _origin(survey: xr.Dataset) -> dict[str, Any]:
 
 def _settings(problem: Problem) -> dict[str, Any]:
     """Settings that members share: all but how many they are and how fast they are made."""
-    free = {"n_workers"} if problem.config.engine == "svgd" else {"n_workers", "n_members"}
+    free = {"n_workers"} if is_together(problem.config) else {"n_workers", "n_members"}
     configs = {"tomography": asdict(problem.config), "prior": asdict(problem.prior_config)}
+    if problem.networks is not None:
+        configs["networks"] = asdict(problem.networks)
     flat = {
         f"{group}.{name}": value
         for group, config in configs.items()

@@ -28,6 +28,13 @@ class TomographyConfig:
     """How to invert; every None is chosen from the survey and recorded in the result."""
 
     n_members: int = field(default=64, metadata=_help("members of the ensemble"))
+    method: Literal["rays", "vsvgd"] = field(
+        default="rays",
+        metadata=_help(
+            "rays: rays bent in every model; vsvgd: the published method, two networks per "
+            "particle, slow and too confident, for comparisons"
+        ),
+    )
     engine: Literal["rml", "svgd"] = field(
         default="rml",
         metadata=_help(
@@ -77,12 +84,14 @@ class TomographyConfig:
     )
     n_steps: int = field(default=40, metadata=_help("most Gauss-Newton steps per member"))
     n_iterations: int = field(default=60, metadata=_help("iterations of svgd"))
+    n_network_iterations: int = field(default=300, metadata=_help("iterations of vsvgd"))
     n_workers: int = field(default=0, metadata=_help("threads that fit members; 0: all cores"))
     seed: int = field(default=0, metadata=_help("seed of every random number"))
 
     def __post_init__(self) -> None:
         """Refuse values outside what each setting can mean."""
         choices = {
+            "method": ("rays", "vsvgd"),
             "engine": ("rml", "svgd"),
             "likelihood": ("gaussian", "student"),
             "ray_source": get_args(RaySource),
@@ -97,6 +106,7 @@ class TomographyConfig:
             "n_members": 2,
             "n_steps": 1,
             "n_iterations": 1,
+            "n_network_iterations": 1,
             "n_workers": 0,
             "seed": 0,
             "training_steps": 1,
@@ -120,6 +130,11 @@ class TomographyConfig:
                 "finite. For infinitely many use likelihood='gaussian'."
             )
         object.__setattr__(self, "student_dof", float(self.student_dof))
+
+
+def is_together(config: TomographyConfig) -> bool:
+    """Whether members are particles that move together, so that their number matters to each."""
+    return config.method == "vsvgd" or config.engine == "svgd"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
@@ -24,6 +26,7 @@ from seisnb.tomography.config import (
 from seisnb.tomography.finish import worker_count
 from seisnb.tomography.lengths import choose_lengths
 from seisnb.tomography.members import fit_members
+from seisnb.tomography.networks import check_networks, section_settings
 from seisnb.tomography.peak import find_peak, refresh_network, train
 from seisnb.tomography.problem import (
     check_picks,
@@ -34,6 +37,7 @@ from seisnb.tomography.problem import (
 )
 from seisnb.tomography.result import ensemble_dataset, output_depth
 from seisnb.traveltime.referee import open_referee
+from seisnb.vsvgd.config import VsvgdConfig
 
 #: Members that one referee process (about 150 MB) can check while they are fitted.
 WORKERS_PER_REFEREE = 4
@@ -44,6 +48,7 @@ def invert(
     prior: PriorConfig | None = None,
     config: TomographyConfig | None = None,
     *,
+    networks: VsvgdConfig | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancel: Callable[[], bool] | None = None,
     checkpoint: str | Path | None = None,
@@ -58,6 +63,8 @@ def invert(
         What is believed about the rock; whatever is None is estimated from the picks.
     config : TomographyConfig, optional
         How to invert.
+    networks : VsvgdConfig, optional
+        Settings of the networks of ``method="vsvgd"``; particles and iterations are the config's.
     progress : callable, optional
         Takes a :class:`Progress` at every stage and after every member.
     cancel : callable, optional
@@ -100,9 +107,13 @@ def invert(
     tell("building the prior", "prior", 0)
     with single_threaded():
         prior, config = prior or PriorConfig(), config or TomographyConfig()
+        if config.method == "vsvgd":
+            prior = check_networks(prior, config)
         frame = make_frame(picks, prior, config)
         best, _ = choose_lengths(picks, prior, config, frame, lambda line: tell(line, "prior", 0))
         problem = best.problem if best else make_problem(picks, prior, config, frame)
+        if config.method == "vsvgd":
+            problem = replace(problem, networks=section_settings(networks, config))
         members_on_disk = open_checkpoint(folder, problem)
         tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
     n_referees = -(-worker_count(problem.config.n_workers) // WORKERS_PER_REFEREE)
@@ -120,16 +131,26 @@ def invert(
         if problem.config.ray_source in MAP_SOURCES:
             problem = with_traced_rays(problem, peak.fit.here.memory.rays)
         tell("most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted))
-        cell, error = choose_referee_cell(
-            problem,
-            problem.prior.velocity(peak.fit.position.numpy()),
-            peak.target.std.numpy(),
-            referee,
-        )
         depth = output_depth(problem.prior.grid)
-        members = fit_members(
-            problem, peak, members_on_disk, depth, referee, cell, handles, started
-        )
+        with ThreadPoolExecutor(1) as aside:  # the referee's process works, this one need not wait
+            choice = aside.submit(
+                choose_referee_cell,
+                problem,
+                problem.prior.velocity(peak.fit.position.numpy()),
+                peak.target.std.numpy(),
+                referee,
+            )
+            members = fit_members(
+                problem,
+                peak,
+                members_on_disk,
+                depth,
+                referee,
+                lambda: choice.result()[0],
+                handles,
+                started,
+            )
+        cell, error = choice.result()
         if len(members) < 2:
             raise Cancelled(
                 f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."

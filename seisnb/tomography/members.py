@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from seisnb.inference.base import Linearised, in_parallel, run, seeded
 from seisnb.inference.rml import SCALE_WEIGHT, RandomisedMaximumLikelihood
 from seisnb.tomography.checkpoint import Checkpoint, Member
-from seisnb.tomography.config import Handles, Progress
+from seisnb.tomography.config import Handles, Progress, is_together
 from seisnb.tomography.finish import finish_member, worker_count
+from seisnb.tomography.networks import network_task
 from seisnb.tomography.particles import particle_task
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import PickTarget, Problem
@@ -32,7 +33,7 @@ def fit_members(
     checkpoint: Checkpoint,
     depth: Array,
     referee: Referee,
-    referee_cell: float,
+    referee_cell: Callable[[], float],
     handles: Handles,
     started: float,
 ) -> dict[int, Member]:
@@ -61,13 +62,11 @@ def fit_members(
 
     report(None)
     todo = [index for index in range(config.n_members) if index not in members]
-    work = (
-        member_task(problem, peak, depth, referee, referee_cell, handles.is_cancelled)
-        if config.engine == "rml"
-        else particle_task(
-            problem, peak, depth, referee, referee_cell, checkpoint, handles, started
-        )
-    )
+    if not is_together(config):
+        work = member_task(problem, peak, depth, referee, referee_cell, handles.is_cancelled)
+    else:
+        task = network_task if config.method == "vsvgd" else particle_task
+        work = task(problem, peak, depth, referee, referee_cell, checkpoint, handles, started)
     for index, member in _fitted(work, todo, problem, handles):
         checkpoint.save(index, member)
         members[index] = member
@@ -96,7 +95,7 @@ def member_task(
     peak: Peak,
     depth: Array,
     referee: Referee,
-    referee_cell: float,
+    referee_cell: Callable[[], float],
     is_cancelled: Callable[[], bool],
 ) -> Callable[[int], Member | None]:
     """The work of one member by its index; None when cancelled midway."""
@@ -131,7 +130,7 @@ def member_task(
             converged = info.is_converged
             [(position, here)] = engine.particles(state)
         return finish_member(
-            problem, position.numpy(), here.memory, depth, referee, referee_cell,
+            problem, position.numpy(), here.memory, depth, referee, referee_cell(),
             sigma_scale=scale, n_steps=n_steps, is_converged=converged,
         )  # fmt: skip
 

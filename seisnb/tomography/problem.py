@@ -30,6 +30,7 @@ from seisnb.traveltime.grid import GridWavefronts
 from seisnb.traveltime.network import NetworkWavefronts
 from seisnb.traveltime.rays import RayForward, straight_rays
 from seisnb.traveltime.referee import Referee
+from seisnb.vsvgd.config import VsvgdConfig
 
 Array = NDArray[np.float64]
 
@@ -93,6 +94,8 @@ class Problem:
         The settings with every None filled in.
     network : NetworkWavefronts or None
         The trained network, for the ray sources that use one.
+    networks : VsvgdConfig or None
+        Settings of the published method's networks, for that method.
     """
 
     survey: xr.Dataset
@@ -103,6 +106,7 @@ class Problem:
     prior_config: PriorConfig
     config: TomographyConfig
     network: NetworkWavefronts | None = None
+    networks: VsvgdConfig | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

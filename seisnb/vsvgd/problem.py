@@ -110,6 +110,9 @@ class VsvgdProblem:
         What is believed of velocity.
     domain : Tensor, (2, d)
         Lowest and highest corner of the box that the model fills [km].
+    top : callable, optional
+        Depth of the surface [km] at places (n, d), the last coordinate being depth: the equation
+        is held below it only.
     """
 
     ends: Tensor
@@ -117,6 +120,7 @@ class VsvgdProblem:
     std: Tensor
     prior: ProcessPrior
     domain: Tensor
+    top: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
         """Check shapes, numbers and that everything lies in the box."""

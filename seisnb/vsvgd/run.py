@@ -337,7 +337,11 @@ def _draw_points(
     share = torch.rand(config.n_collocation, len(low), generator=generator, dtype=torch.float64)
     anchors = problem.anchors
     which = torch.randint(len(anchors), (config.n_collocation,), generator=generator)
-    return low + (high - low) * share.to(low), anchors[which.to(anchors.device)]
+    place = low + (high - low) * share.to(low)
+    if problem.top is not None:
+        top = problem.top(place)
+        place[:, -1] = top + (high[-1] - top) * share[:, -1].to(low)
+    return place, anchors[which.to(anchors.device)]
 
 
 def _process(
