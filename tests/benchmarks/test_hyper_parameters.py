@@ -30,15 +30,15 @@ HEAD = (
 )
 
 
-@pytest.mark.parametrize(("share", "n_truths"), [(1.0, 10), (0.5, 20)])
-def test_scan(say: Say, share: float, n_truths: int) -> None:
+@pytest.mark.parametrize(("share", "n_truths", "octaves"), [(1.0, 10, 1), (0.5, 20, 2)])
+def test_scan(say: Say, share: float, n_truths: int, octaves: int) -> None:
     """The most probable combination, WBIC's, and whether the ranges hold the truth."""
     prior = replace(TRUE, amplitude=None, length_easting=None, length_depth=None)
     config = TomographyConfig(depth_max=20.0 * share, cell=0.2)
     # steps of sqrt 2, the true lengths in the middle, the true amplitude between two values
-    steps = 2.0 ** (np.arange(-2.5, 2.0, 1.0) / 2 + 0.25)
+    steps = 2.0 ** (np.arange(-2 * octaves, 2 * octaves + 1) / 2)
     grid = {
-        "amplitudes": 0.35 * 2.0 ** (np.arange(-2.5, 2.5) / 2),
+        "amplitudes": 0.35 * 2.0 ** (np.arange(-2.5, 2.5) / 2),  # above 0.8 none is proper
         "lengths_easting": TRUE.length_easting * steps,
         "lengths_depth": TRUE.length_depth * steps,
     }
