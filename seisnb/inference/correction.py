@@ -18,7 +18,9 @@ with U = -log p, g its gradient and H = 1 + J.T J. Exact with the full K, for fi
 their bottom, if every objective has one bottom or the bottoms found do not depend on the start (a
 part of p where no fit ends gets no weight). Without ``curvature`` K is replaced by H, which is
 right to first order in f''. Linear f: all weights are equal. In many dimensions a few members may
-hold all the weight: look at :func:`effective_members` before believing a weighted mean.
+hold all the weight, and K costs two linearisations per unknown: look at :func:`effective_members`
+before believing a weighted mean. For this reason :mod:`seisnb.tomography`, with its hundreds of
+unknowns, does not offer weights; for a handful of unknowns they are exact and cheap.
 
 **Langevin steps.** From every member a short Metropolis-adjusted Langevin chain. Each step leaves
 p as it is and moves any other distribution towards it, exactly so for enough steps; a bias shrinks
@@ -149,8 +151,8 @@ def langevin_correction(
 ) -> tuple[Chain, Target]:
     """Move a member by Metropolis-adjusted Langevin steps that leave the posterior as it is.
 
-    The step size is adapted in the first half and stays in the second, so that the second half
-    is exactly invariant whatever the first did.
+    The step size is adapted in the first half and stays in the second, whose steps leave the
+    posterior exactly as it is. The forward model must be a function of the position alone.
 
     Parameters
     ----------

@@ -16,6 +16,10 @@ predictions. The drift only proposes: a Jacobian that is approximate slows the c
 biases nothing, as long as it is a function of the position alone (not of the chain's past, as
 with rays that are kept from the last model).
 
+Where the posterior has longer tails than N(m, C), bold steps get stuck in them, and a chain that
+has not been there yet looks well mixed and is too narrow. Adaptation therefore stops at
+:data:`MOST_STEP`, and several chains should begin far apart.
+
 References
 ----------
 Cotter et al. 2013, doi 10.1214/13-STS421; Roberts and Tweedie 1996, doi 10.2307/3318418.
@@ -37,8 +41,8 @@ from seisnb.inference.rml import mean_chi2, posterior_covariance_factor
 DRIFT_ACCEPTANCE, WALK_ACCEPTANCE = 0.57, 0.3
 #: The n-th step of adaptation changes the log step size by (accepted - aim) / n**SLOWING.
 SLOWING = 0.6
-#: Smallest step size that adaptation goes to.
-LEAST_STEP = 1e-3
+#: Step sizes that adaptation goes to, least and most.
+LEAST_STEP, MOST_STEP = 1e-3, 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +142,15 @@ class MetropolisLangevin:
     independent: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse a step size that is none."""
+        """Refuse settings that are none."""
         if not 0 < self.step_size <= 1:
             raise InputError(
                 f"MetropolisLangevin: step_size is {self.step_size}; expected more than 0 and at "
                 "most 1."
+            )
+        if self.n_adapt < 0:
+            raise InputError(
+                f"MetropolisLangevin: n_adapt is {self.n_adapt}; expected a number of steps."
             )
 
     def init(
@@ -166,7 +174,13 @@ class MetropolisLangevin:
         *,
         here: Linearised | None = None,
     ) -> Chain:
-        """One chain at a position; ``here`` is the model there where it is already known."""
+        """One chain at a position; ``here`` is the model there where it is already known.
+
+        Raises
+        ------
+        InputError
+            The posterior density is not finite there, so that no proposal could be compared.
+        """
         if here is None:
             predicted, memory = target.predict(position, memory)
         else:
@@ -184,7 +198,13 @@ class MetropolisLangevin:
             reference=reference,
             log_step=math.log(self.step_size),
         )
-        return judged(chain, target)
+        chain = judged(chain, target)
+        if not math.isfinite(chain.log_density):
+            raise InputError(
+                f"MetropolisLangevin: the log density is {chain.log_density} where a chain is to "
+                "start. Start where the forward model gives finite data."
+            )
+        return chain
 
     def step(
         self, state: tuple[Chain, ...], target: Target, generator: Generator
@@ -234,7 +254,7 @@ class MetropolisLangevin:
             accepted = math.exp(min(log_ratio, 0.0)) if math.isfinite(log_ratio) else 0.0
             aim = DRIFT_ACCEPTANCE if self.has_drift else WALK_ACCEPTANCE
             log_step += (accepted - aim) / n_steps**SLOWING
-            log_step = min(max(log_step, math.log(LEAST_STEP)), 0.0)
+            log_step = min(max(log_step, math.log(LEAST_STEP)), math.log(MOST_STEP))
         return replace(
             proposed if is_accepted else chain,
             log_step=log_step,
@@ -261,10 +281,15 @@ class MetropolisLangevin:
         return found
 
 
+def log_posterior(target: Target, position: Tensor, predicted: Tensor) -> float:
+    """Log posterior density at a position with its predicted data, up to a constant."""
+    residual = (target.observed - predicted) / target.std
+    return -0.5 * float(residual.square().sum() + position.square().sum())
+
+
 def judged(chain: Chain, target: Target) -> Chain:
     """The chain with its density and drift anew, for instance after the target's std changed."""
-    residual = (target.observed - chain.predicted) / target.std
-    log_density = -0.5 * float(residual.square().sum() + chain.position.square().sum())
+    log_density = log_posterior(target, chain.position, chain.predicted)
     drift = torch.zeros_like(chain.white)
     if chain.here is not None:
         score = _score(chain.position, chain.here, target)

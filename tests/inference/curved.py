@@ -64,3 +64,15 @@ def exact_moments(target: Curved, *, reach: float = 6.0, n: int = 1201) -> tuple
     weight /= weight.sum()
     mean = weight @ x
     return mean, (x - mean).T @ ((x - mean) * weight[:, None])
+
+
+def exact_draws(target: Curved, n: int, seed: int) -> Array:
+    """Independent posterior draws (n, 2): nodes of a fine grid, shaken within their cells."""
+    axis = np.linspace(-5.0, 5.0, 1001)
+    x = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    predicted = np.exp(-target.bend * x) @ target.lengths.numpy().T
+    misfit = (((target.observed.numpy() - predicted) / target.std.numpy()) ** 2).sum(axis=1)
+    weight = np.exp(-0.5 * (misfit + (x**2).sum(axis=1)))
+    rng = np.random.default_rng(seed)
+    at = rng.choice(len(x), size=n, p=weight / weight.sum())
+    return x[at] + rng.uniform(-0.005, 0.005, (n, 2))
