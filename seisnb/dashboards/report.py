@@ -18,6 +18,7 @@ from bokeh.resources import Resources
 
 from seisnb.conventions import ENSEMBLE, check_dataset
 from seisnb.dashboards import figures
+from seisnb.dashboards.diagnosis import diagnosis_table
 from seisnb.dashboards.figures.style import display_of, is_marine, number, settings_of, surface_name
 from seisnb.io.atomic import replaced
 from seisnb.prior import PriorConfig
@@ -46,6 +47,8 @@ th, td { text-align: left; vertical-align: top; padding: .3rem 1.2rem .3rem 0;
   border-bottom: 1px solid #ddd; }
 th { font-weight: 600; }
 td { overflow-wrap: anywhere; }
+.diagnosis td:nth-child(2) { min-width: 8rem; }
+.diagnosis strong { color: #a1161b; }
 caption { text-align: left; font-weight: 600; padding: .8rem 0 .3rem; }
 footer { color: #555; font-size: .9rem; border-top: 1px solid #bbb; margin-top: 3rem;
   padding-top: 1rem; padding-bottom: 2rem; overflow-wrap: anywhere; }
@@ -133,6 +136,10 @@ def report_html(ensemble: xr.Dataset) -> str:
 <main>
 <h2>Key numbers</h2>
 {_table(key_numbers(ensemble), head=("Quantity", "Value"))}
+<h2>Diagnostics</h2>
+<p>Each figure that tells how far the result can be believed, what is good, and what to do where it
+is not. The verdict above sums them up.</p>
+{diagnosis_table(ensemble)}
 {sections}
 <h2>Settings</h2>
 {_table(shown_settings(ensemble, "config", TomographyConfig), caption="Inversion")}
@@ -202,6 +209,7 @@ def report_plates(ensemble: xr.Dataset) -> list[Plate]:
     water = " The water is light blue." if is_marine(ensemble) else ""
     limit_text = display.text(limit, display.velocity)
     return [
+        *settings_plates(ensemble),
         Plate(
             "Mean velocity",
             figures.section(ensemble, figures.mean_layer(ensemble)),
@@ -266,6 +274,27 @@ def report_plates(ensemble: xr.Dataset) -> list[Plate]:
             "Length of ray in each cell, mean over the members. White: no ray in any member.",
             "Section of the ray length per cell.",
         ),
+    ]
+
+
+def settings_plates(ensemble: xr.Dataset) -> list[Plate]:
+    """Figures of what the picks say of prior and pick errors; none for an older ensemble."""
+    if not {"left_out_residual", "check_z"} <= set(ensemble):
+        return []
+    outside = float((np.abs(ensemble["left_out_residual"].values) > 1.96).mean())
+    return [
+        Plate(
+            "Were the settings right?",
+            row(figures.left_out_histogram(ensemble), figures.checks_figure(ensemble)),
+            "Left: where each pick falls in its prediction from all other picks. Flat within the "
+            "grey band when prior and pick errors are right; high ends: errors too small or prior "
+            "too stiff; high middle: errors too large. Right: checks as normal scores. Grey: 95 % "
+            "of right settings; red, beyond the dashed lines: a setting that the table names with "
+            "what to do. A prior that is too loose hardly shows, for it can always explain the "
+            "picks.",
+            f"Histogram of the picks in their left-out predictions, {outside:.0%} of them outside "
+            "95 %, and the checks of prior and pick errors as normal scores.",
+        )
     ]
 
 

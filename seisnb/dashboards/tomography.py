@@ -11,6 +11,7 @@ import xarray as xr
 
 from seisnb.dashboards.a11y import A11y
 from seisnb.dashboards.controls import Form, text_control
+from seisnb.dashboards.diagnosis_panel import DiagnosisPanel
 from seisnb.dashboards.panels import CurvesPanel, SectionPanel
 from seisnb.dashboards.state import Controller, ReadingConfig, State
 from seisnb.prior import PriorConfig
@@ -89,9 +90,11 @@ class TomographyDashboard(widgets.VBox):
         self.picks_panel = CurvesPanel(self.controller, shows_fit=False)
         self.fit_panel = CurvesPanel(self.controller, shows_fit=True)
         self.section_panel = SectionPanel(self.controller)
+        self.diagnosis_panel = DiagnosisPanel(self.controller)
+        panels = (self.picks_panel, self.section_panel, self.fit_panel, self.diagnosis_panel)
         self.tabs = widgets.Tab(
-            [self.picks_panel.widget, self.section_panel.widget, self.fit_panel.widget],
-            titles=["Picks", "Section", "Fit"],
+            [panel.widget for panel in panels],
+            titles=["Picks", "Section", "Fit", "Diagnostics"],
             layout=widgets.Layout(flex="1 1 700px", min_width="0"),
         )
         self._title = widgets.HTML()

@@ -133,13 +133,13 @@ def describe_resolution(found: xr.Dataset) -> str:
     under = z[:, None] - surface_depth_at(found, found["easting"].values)
     rows = np.arange(0.0, float(under.max()), float(z[1] - z[0]))
     level = np.digitize(under, rows) - 1
-    held = np.isfinite(ratio)
+    held = np.isfinite(ratio) & crossed
     median = [
         float(np.median(ratio[part])) if (part := held & (level == k)).any() else np.nan
         for k in range(rows.size)
     ]
     lost = np.flatnonzero(np.array(median) < RESOLVED)
-    deep = f"down to {rows[lost[0]]:.2g} km under the surface" if lost.size else "at all depths"
+    deep = f"down to {rows[lost[0]]:.2g} km under the surface" if lost.size else "wherever rays run"
     if lost.size and lost[0] == 0:
         deep = "at no depth"
     return (

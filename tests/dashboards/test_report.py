@@ -69,9 +69,9 @@ def test_structure_serves_readers_and_screen_readers(hostile):
     assert tags["html"]["lang"] == "en"
     names = [tag for tag, _ in hostile.tags]
     assert names.count("h1") == 1
-    assert names.count("figure") == names.count("figcaption") == 8
+    assert names.count("figure") == names.count("figcaption") == 9
     spoken = [a["aria-label"] for _, a in hostile.tags if a.get("role") == "img"]
-    assert len(spoken) == 8
+    assert len(spoken) == 9
     assert all(len(text) > 20 for text in spoken)
     assert all(a.get("scope") in ("row", "col") for tag, a in hostile.tags if tag == "th")
 
@@ -92,6 +92,25 @@ def test_optional_numbers_appear_when_they_are_there(land):
     rows = key_numbers(scaled)
     assert "1.70" in rows["Factor on the pick errors"]
     assert "chi² per pick, by the network" in rows
+
+
+def test_diagnostics_come_before_the_figures_and_say_what_to_do(land):
+    wrong = land.copy(deep=True)
+    wrong["check_value"].values[1], wrong["check_z"].values[1] = 9.0, 8.0
+    text = Page(report.report_html(wrong)).text
+    start = text.index("What is good, and what each figure means")
+    assert start < text.index("Were the settings right?") < text.index("Mean velocity")
+    assert "9.00 (look here)" in text
+    assert "The prior is too stiff: use a larger amplitude" in text
+    assert text.count("look here") == 2  # 16 members are few
+    assert Page(report.report_html(land)).text.count("look here") == 1
+
+
+def test_an_older_ensemble_has_a_report_without_left_out_picks(land):
+    names = [name for name in land if str(name).startswith(("check_", "left_out", "predicted_std"))]
+    text = Page(report.report_html(land.drop_vars([*names, "check"]))).text
+    assert "Were the settings right?" not in text
+    assert "Leakage of the rays' kernels" in text
 
 
 def test_settings_notes_version_and_checksum_are_told(land):

@@ -108,7 +108,7 @@ def test_the_depth_that_a_board_reaches_is_told() -> None:
     assert "more than half of it down to 2 km under the surface" in sentence
     whole = shown("checkerboard", board, board, size_km=[2.0, 1.0], amplitude=1.0)
     assert "100% of its strength" in describe_resolution(whole)
-    assert "at all depths" in describe_resolution(whole)
+    assert "more than half of it wherever rays run" in describe_resolution(whole)
     none = shown("checkerboard", 0 * board, board, size_km=[2.0, 1.0], amplitude=1.0)
     assert "at no depth" in describe_resolution(none)
 

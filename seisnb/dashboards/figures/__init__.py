@@ -1,5 +1,6 @@
 """Figures of surveys and ensembles: pure functions from a Dataset to a bokeh model."""
 
+from seisnb.dashboards.figures.diagnosis import checks_figure, left_out_histogram
 from seisnb.dashboards.figures.layers import (
     Layer,
     coverage_layer,
@@ -23,6 +24,7 @@ from seisnb.dashboards.figures.picks import (
     travel_time_curves,
 )
 from seisnb.dashboards.figures.profiles import chi2_histogram, velocity_profile
+from seisnb.dashboards.figures.resolution import resolution_sections
 from seisnb.dashboards.figures.scan import amplitude_profile, evidence_map
 from seisnb.dashboards.figures.sections import member_gallery, repaint, section
 from seisnb.dashboards.figures.verification import (
@@ -35,6 +37,7 @@ from seisnb.dashboards.figures.verification import (
 __all__ = [
     "Layer",
     "amplitude_profile",
+    "checks_figure",
     "chi2_histogram",
     "coverage_by_depth",
     "coverage_layer",
@@ -42,6 +45,7 @@ __all__ = [
     "deepest_easting",
     "evidence_map",
     "gathers_of",
+    "left_out_histogram",
     "line_posterior",
     "line_std",
     "mark_muted",
@@ -55,6 +59,7 @@ __all__ = [
     "reduction_velocity_of",
     "reliability",
     "repaint",
+    "resolution_sections",
     "section",
     "std_layer",
     "travel_time_curves",

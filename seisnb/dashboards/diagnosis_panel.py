@@ -1,0 +1,66 @@
+"""The diagnostics of a tomography dashboard: verdict, figures, table."""
+
+from __future__ import annotations
+
+from html import escape
+
+import ipywidgets as widgets
+from bokeh.layouts import row
+from bokeh.models import Div
+
+from seisnb.dashboards import figures
+from seisnb.dashboards.diagnosis import diagnosis_rows, diagnosis_table
+from seisnb.dashboards.pane import BokehPane
+from seisnb.dashboards.state import Controller
+
+_EMPTY = "Run the inversion to see how far its result can be believed."
+_STYLE = """<style>
+.seisnb-diagnosis .widget-html-content { white-space: normal; line-height: 1.4; }
+.seisnb-diagnosis table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.seisnb-diagnosis caption { text-align: left; font-weight: 600; padding: 6px 0; }
+.seisnb-diagnosis th, .seisnb-diagnosis td { text-align: left; vertical-align: top;
+  padding: 3px 12px 3px 0; border-bottom: 1px solid #ddd; }
+.seisnb-diagnosis strong { color: #a1161b; }
+.seisnb-diagnosis .verdict { font-size: 15px; border-left: 5px solid #1c5460;
+  background: #eef4f5; color: #1a1a1a; padding: 8px 12px; margin: 4px 0 10px; }
+</style>"""
+
+
+class DiagnosisPanel:
+    """How far the latest result can be believed, in one sentence, two figures and a table.
+
+    Parameters
+    ----------
+    controller : Controller
+        Whose ensemble is judged.
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        self.controller = controller
+        self.verdict, self.table = widgets.HTML(), widgets.HTML()
+        self.pane = BokehPane(Div(text=""), description=_EMPTY)
+        self.widget = widgets.VBox([self.verdict, self.pane, self.table])
+        self.widget.add_class("seisnb-diagnosis")
+        controller.observe(controller.guarded(self._draw), "ensemble")
+        self._draw()
+
+    def _draw(self) -> None:
+        ensemble = self.controller.ensemble
+        self.pane.layout.display = "none"
+        if ensemble is None:
+            self.verdict.value, self.table.value = f"{_STYLE}{_EMPTY}", ""
+            return
+        sentence = str(ensemble.attrs.get("verdict") or "No verdict was recorded.")
+        self.verdict.value = f'{_STYLE}<p class="verdict">{escape(sentence)}</p>'
+        self.table.value = diagnosis_table(ensemble)
+        if {"left_out_residual", "check_z"} <= set(ensemble):
+            doubtful = [each.name for each in diagnosis_rows(ensemble) if not each.is_good]
+            told = f"look at: {', '.join(doubtful)}" if doubtful else "all as they should be"
+            self.pane.show(
+                row(
+                    figures.left_out_histogram(ensemble, frame_width=215, frame_height=200),
+                    figures.checks_figure(ensemble, frame_width=190, frame_height=200),
+                ),
+                description=f"Left-out picks and checks of the settings; {told}",
+            )
+            self.pane.layout.display = ""
