@@ -48,6 +48,8 @@ class Member:
         Times by the network alone [s]; empty without one.
     sigma_scale, n_steps, is_converged : Array, ()
         Factor on the pick sigmas; steps taken; 1 when converged.
+    correction_acceptance : Array, ()
+        Share of the correction's steps that moved; NaN without a correction.
     """
 
     unknowns: Array
@@ -59,6 +61,7 @@ class Member:
     sigma_scale: Array
     n_steps: Array
     is_converged: Array
+    correction_acceptance: Array
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,6 +83,13 @@ class TomographyConfig:
         metadata=_help("cell of the referee; default: halved until it no longer matters", "km"),
     )
     n_steps: int = field(default=40, metadata=_help("most Gauss-Newton steps per member"))
+    correction_steps: int = field(
+        default=0,
+        metadata=_help(
+            "Metropolis-adjusted Langevin steps per member after the fit, that remove what is left "
+            "of RML's bias"
+        ),
+    )
     n_iterations: int = field(default=60, metadata=_help("iterations of svgd"))
     n_network_iterations: int = field(default=300, metadata=_help("iterations of vsvgd"))
     n_workers: int = field(default=0, metadata=_help("threads that fit members; 0: all cores"))
@@ -105,6 +112,7 @@ class TomographyConfig:
         least = {
             "n_members": 2,
             "n_steps": 1,
+            "correction_steps": 0,
             "n_iterations": 1,
             "n_network_iterations": 1,
             "n_workers": 0,
@@ -124,6 +132,11 @@ class TomographyConfig:
             if value is not None and not (np.isfinite(value) and value > 0):
                 raise InputError(f"TomographyConfig: {name} is {value}; expected more than zero.")
             object.__setattr__(self, name, None if value is None else float(value))
+        if self.correction_steps and is_together(self):
+            raise InputError(
+                f"TomographyConfig: correction_steps is {self.correction_steps}; only members of "
+                "engine='rml' and method='rays' are corrected. Use these, or 0."
+            )
         if not 1 < self.student_dof < np.inf:
             raise InputError(
                 f"TomographyConfig: student_dof is {self.student_dof}; expected more than 1, "

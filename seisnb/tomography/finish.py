@@ -26,6 +26,7 @@ def finish_member(
     sigma_scale: float,
     n_steps: int,
     is_converged: bool,
+    correction_acceptance: float | None = None,
 ) -> Member:
     """A fitted model with all that the result holds of it."""
     grid = problem.prior.grid
@@ -49,6 +50,9 @@ def finish_member(
         sigma_scale=np.array([sigma_scale]),
         n_steps=np.array([float(n_steps)]),
         is_converged=np.array([float(is_converged)]),
+        correction_acceptance=np.array(
+            [np.nan if correction_acceptance is None else correction_acceptance]
+        ),
     )
 
 

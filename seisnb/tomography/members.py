@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from seisnb.inference.base import Linearised, in_parallel, run, seeded
-from seisnb.inference.rml import SCALE_WEIGHT, RandomisedMaximumLikelihood
+from seisnb.inference.base import in_parallel, run, seeded
+from seisnb.inference.rml import RandomisedMaximumLikelihood
 from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.config import Handles, Progress, is_together
+from seisnb.tomography.correction import correction
 from seisnb.tomography.finish import finish_member, worker_count
 from seisnb.tomography.networks import network_task
 from seisnb.tomography.particles import particle_task
 from seisnb.tomography.peak import Peak
-from seisnb.tomography.problem import PickTarget, Problem
+from seisnb.tomography.problem import Problem
+from seisnb.tomography.sigmas import draw_scale, student_target
 from seisnb.traveltime.referee import Referee
 
 Array = NDArray[np.float64]
@@ -104,21 +105,17 @@ def member_task(
     # an undamped first step: damping it holds members near the peak and narrows the spread
     engine = RandomisedMaximumLikelihood(tolerance=0.005 * size)
     student = config.likelihood == "student"
+    correct = correction(problem, peak) if config.correction_steps else None
 
     def work(index: int) -> Member | None:
         generator = seeded(config.seed, index)
-        scale = peak.sigma_scale
-        if config.infer_sigma:
-            # the posterior of a variance is inverse chi2; its degrees are the free picks and the
-            # pseudo-data of the belief that the given sigmas are right
-            shape = torch.tensor((peak.n_free + SCALE_WEIGHT) / 2, dtype=torch.float64)
-            scale *= float(torch.sqrt(shape / _gamma(shape, generator)))
+        scale = draw_scale(problem, peak, generator)
         position, here = peak.fit.position, peak.fit.here
         target = replace(problem.target, std=problem.target.std * scale)
         n_steps, converged = 0, True
         for _ in range(STUDENT_SWEEPS if student else 1):
             if student:
-                target = _student_target(problem, here, scale, config.student_dof, generator)
+                target = student_target(problem, here.predicted, scale, generator)
             state = engine.init(position[None], here, target, generator)
             state, info, taken = run(
                 engine, state, target, generator,
@@ -129,35 +126,21 @@ def member_task(
                 return None
             converged = info.is_converged
             [(position, here)] = engine.particles(state)
+        memory, acceptance = here.memory, None
+        if correct is not None:
+            moved = correct(position, here, scale, generator, is_cancelled)
+            if moved is None:
+                return None
+            position, memory, scale, acceptance = (
+                moved.position, moved.memory, moved.sigma_scale, moved.acceptance,
+            )  # fmt: skip
         return finish_member(
-            problem, position.numpy(), here.memory, depth, referee, referee_cell(),
+            problem, position.numpy(), memory, depth, referee, referee_cell(),
             sigma_scale=scale, n_steps=n_steps, is_converged=converged,
+            correction_acceptance=acceptance,
         )  # fmt: skip
 
     return work
-
-
-def _student_target(
-    problem: Problem,
-    here: Linearised,
-    scale: float,
-    dof: float,
-    generator: torch.Generator,
-) -> PickTarget:
-    """Sigmas with the scale-mixture weights of a Student likelihood drawn given the residuals."""
-    std = problem.target.std * scale
-    residual = (problem.target.observed - here.predicted) / std
-    shape = torch.full_like(residual, (dof + 1) / 2)
-    weight = _gamma(shape, generator) / ((dof + residual**2) / 2)
-    return replace(problem.target, std=std / weight.sqrt())
-
-
-def _gamma(shape: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Gamma(shape, 1) draws from a torch generator (torch has no public one that takes it)."""
-    seed = int(torch.randint(2**62, (1,), generator=generator))
-    return torch.from_numpy(
-        np.asarray(np.random.default_rng(seed).gamma(shape.numpy()), dtype=float)
-    )
 
 
 def _partial_mean(problem: Problem, members: list[Member]) -> tuple[Array, Array, Array] | None:

@@ -125,6 +125,11 @@ def ensemble_dataset(
             "quantile": list(QUANTILES),
         },
     )
+    if problem.config.correction_steps:
+        dataset["correction_acceptance"] = (
+            "particle",
+            np.array([float(member.correction_acceptance.item()) for member in members]),
+        )
     if all(member.network.size for member in members):
         network = np.stack([member.network for member in members])
         dataset["chi2_network"] = ("particle", mean_square(time - network, sigma))
@@ -198,6 +203,7 @@ def _describe(dataset: xr.Dataset) -> None:
         "network_error": ("s", "network's times less the referee's, rms over members"),
         "sigma_scale": ("1", "factor on the given pick sigmas"),
         "is_converged": ("1", "member converged"),
+        "correction_acceptance": ("1", "share of the correction's steps that moved"),
         "chi2_network": ("1", "chi2 per pick, times by the network alone"),
         "particle": ("1", "member"),
         "depth": ("km", "depth below sea level"),
