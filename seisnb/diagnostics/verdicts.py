@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+#: Correlation lengths of a prior.
+LENGTHS = ("length_easting", "length_depth")
 #: Normal score beyond which a check speaks: one right prior in a thousand.
 SURE = 3.3
 #: A length is called wrong when the picks ask for this factor or less (or its inverse or more).
@@ -169,7 +171,7 @@ def _stiff(facts: Facts) -> str:
     is_pulled = facts.z("prior_pull") > SURE
     lengths = [
         name
-        for name in ("length_easting", "length_depth")
+        for name in LENGTHS
         if is_suspect(name, facts.value(name), facts.z(name))
         and facts.z(name) < 0
         and name not in facts.estimated
@@ -213,7 +215,7 @@ def _loose(facts: Facts) -> str:
     """The prior allows more than the picks ask for: intervals wider than need be."""
     lengths = [
         name
-        for name in ("length_easting", "length_depth")
+        for name in LENGTHS
         if is_suspect(name, facts.value(name), facts.z(name))
         and facts.z(name) > 0
         and name not in facts.estimated
@@ -267,13 +269,23 @@ def _shared(facts: Facts) -> str:
     if found is None:
         return ""
     kind, correlation = found
-    is_given = bool({"amplitude", "length_easting", "length_depth"} - facts.estimated)
-    stiff = ", unless the prior is too stiff," if is_given else ""
+    is_given = bool({"amplitude", *LENGTHS} - facts.estimated)
+    shorter = [
+        name
+        for name in LENGTHS
+        if facts.z(name) < 0 and is_suspect(name, facts.value(name), facts.z(name))
+    ]
+    cause = "they share errors"
+    if shorter:
+        names = " and ".join(shorter)
+        cause = f"a shorter {names}, given by hand, may explain a part; they also share errors"
+    elif is_given:
+        cause = "unless the prior is too stiff, they share errors"
     return (
         f"{_fitted(facts)}, but neighbouring picks of one {kind} miss together (correlation "
-        f"{correlation:.2f}):{stiff} they share errors (clock, position, picking, rock off the "
-        f"line), so the intervals are too narrow. Check the {kind}s' times and positions, or give "
-        "such picks larger sigmas."
+        f"{correlation:.2f}): {cause} (clock, position, picking, rock off the line), so the "
+        f"intervals are too narrow. Check the {kind}s' times and positions, or give such picks "
+        "larger sigmas."
     )
 
 
@@ -325,7 +337,7 @@ def _about(facts: Facts, factor: float) -> str:
 
 def _open(facts: Facts) -> str:
     """The easy way out, for what was given by hand."""
-    given = {"amplitude", "length_easting", "length_depth"} - facts.estimated
+    given = {"amplitude", *LENGTHS} - facts.estimated
     if given:
         return ", or leave them open so that they are estimated from the picks"
     return ", given by hand: the search for a prior went no further"

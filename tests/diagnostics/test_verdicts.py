@@ -143,7 +143,13 @@ ALL_OPEN = ("amplitude", "length_easting", "length_depth")
             checked({"neighbours_shot": (0.4, 9.0)}, estimated=ALL_OPEN),
             r"picks of one shot miss together \(correlation 0\.40\): they share errors",
         ),
-        (checked({"neighbours_shot": (0.4, 9.0)}), "unless the prior is too stiff"),
+        (checked({"neighbours_shot": (0.4, 9.0)}), "unless the prior is too stiff, they share"),
+        (
+            checked(
+                {"neighbours_shot": (0.4, 9.0), "length_easting": (0.4, -9.0)}, estimated=ALL_OPEN
+            ),
+            r"a shorter length_easting, given by hand, may explain a part; they also share errors",
+        ),
         (checked({"neighbours_shot": (0.07, 9.0)}), "say nothing beyond the prior"),
         (checked({"prior_pull": (1.8, 2.5)}), "fitted within their sigmas"),
     ],
