@@ -12,6 +12,7 @@ from bokeh.models import Legend, Plot, Span, Whisker
 
 from seisnb.conventions import InputError
 from seisnb.dashboards import figures
+from seisnb.dashboards.figures.gold import gold_sections
 from seisnb.verification.coverage import NO_RANK
 from seisnb.verification.one_dimensional import one_dimensional_dataset, one_dimensional_test
 from seisnb.verification.tables import summarise
@@ -160,3 +161,27 @@ def test_scores_stand_beside_the_prior_s(summary: xr.Dataset) -> None:
     np.testing.assert_allclose(prior, 3 * grid)
     assert within(plot, np.stack([grid, prior]))
     assert plot.yaxis.axis_label == "CRPS (km/s)"
+
+
+def test_the_gold_standard_is_white_where_an_ensemble_is_right() -> None:
+    shape = (2, 5, 9)
+    off = np.linspace(-0.4, 0.4, 90).reshape(shape)
+    gold = xr.Dataset(
+        {
+            "mean_off": (("row", "depth", "easting"), off),
+            "std_ratio": (("row", "depth", "easting"), 1 + off),
+        },
+        coords={
+            "row": ["rml", "rml + 50 Langevin steps"],
+            "depth": np.arange(5) * 0.1,
+            "easting": np.arange(9) * 0.1,
+        },
+    )
+    rows = gold_sections(gold).children
+    assert len(rows) == 2
+    for k, (mean, spread) in enumerate(each.children for each in rows):
+        for plot, values, centre in ((mean, off[k], 0.0), (spread, 1 + off[k], 1.0)):
+            np.testing.assert_allclose(data(plot, "image")["image"][0], values, rtol=1e-6)
+            mapper = plot.select_one({"name": "image"}).glyph.color_mapper
+            assert (mapper.low + mapper.high) / 2 == pytest.approx(centre)
+            assert plot.y_range.start > plot.y_range.end
