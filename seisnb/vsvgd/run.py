@@ -134,7 +134,9 @@ def swarm_from_tensors(
                 f"vsvgd: stored {name} have shape {tuple(tensors[name].shape)}, expected {shape}; "
                 "the state belongs to another configuration. Restore its settings, or start anew."
             )
-    return NetworkSwarm(**{name: tensors[name] for name in swarm_names})
+    device = problem.ends.device
+    moved = {name: tensors[name].to(device) for name in swarm_names if name != "random_state"}
+    return NetworkSwarm(**moved, random_state=tensors["random_state"])
 
 
 def start_swarm(problem: VsvgdProblem, config: VsvgdConfig, generator: Generator) -> NetworkSwarm:
