@@ -112,10 +112,7 @@ def network_task(
     settings = problem.networks
     posed = section_problem(problem, peak.target.std)
     swarm = _run(posed, settings, problem, checkpoint, handles, started)
-    grid = problem.prior.grid
-    place = torch.from_numpy(_nodes(grid)).to(posed.ends)
-    shape = (config.n_members, grid.n_easting, grid.n_depth)
-    velocity = velocity_at(posed, settings, swarm, place).double().cpu().numpy().reshape(shape)
+    velocity = section_velocity(problem, posed, settings, swarm)
     clocks = travel_time_of(posed, settings, swarm, posed.ends).double().cpu().numpy()
     forward = problem.target.forward
 
@@ -137,6 +134,16 @@ def section_settings(networks: VsvgdConfig | None, config: TomographyConfig) -> 
     return replace(
         networks or SECTION, n_particles=config.n_members, n_iterations=config.n_network_iterations
     )
+
+
+def section_velocity(
+    problem: Problem, posed: VsvgdProblem, settings: VsvgdConfig, swarm: NetworkSwarm
+) -> Array:
+    """Velocity of every particle on the section's grid, (particle, n_easting, n_depth) [km/s]."""
+    grid = problem.prior.grid
+    place = torch.from_numpy(_nodes(grid)).to(posed.ends)
+    found = velocity_at(posed, settings, swarm, place).double().cpu().numpy()
+    return np.asarray(found.reshape(-1, grid.n_easting, grid.n_depth))
 
 
 def section_problem(problem: Problem, std: Tensor) -> VsvgdProblem:

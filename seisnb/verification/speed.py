@@ -18,12 +18,23 @@ from numpy.typing import NDArray
 
 from seisnb.conventions import InputError
 from seisnb.diagnostics import mean_square
+from seisnb.inference.base import seeded
 from seisnb.section import to_depth_grid
+from seisnb.tomography.networks import (
+    NETWORK_STREAM,
+    check_networks,
+    section_problem,
+    section_settings,
+    section_velocity,
+)
+from seisnb.tomography.problem import make_frame, make_problem
 from seisnb.traveltime.base import pick_geometry
 from seisnb.traveltime.referee import Referee, open_referee
 from seisnb.verification.cases import Case
-from seisnb.verification.methods import Method
+from seisnb.verification.methods import METHODS, Method
 from seisnb.verification.tables import text_table
+from seisnb.vsvgd.config import VsvgdConfig
+from seisnb.vsvgd.run import start_swarm, step_swarm
 
 Array = NDArray[np.float64]
 
@@ -90,6 +101,37 @@ def iterated_snapshots(
         for n in iterations:
             stopped = replace(method, settings={**method.settings, setting: n})
             yield _inverted(stopped, case, n_members, seed)
+
+    return snapshots
+
+
+def network_snapshots(
+    *, every: int, networks: VsvgdConfig | None = None, n_iterations: int = 300, seed: int = 0
+) -> Snapshots:
+    """The published method, looked at every so many iterations of one run.
+
+    Its clock starts before the first network is fitted and stands still while it is looked at.
+    """
+
+    def snapshots(case: Case, n_members: int) -> Iterator[Snapshot]:
+        method = replace(METHODS["vsvgd"], settings={"method": "vsvgd"})
+        config = method.config(case, n_members=n_members, seed=seed)
+        config = replace(config, n_network_iterations=n_iterations)
+        begun = time.perf_counter()
+        prior = check_networks(case.prior, config)
+        problem = make_problem(case.survey, prior, config, make_frame(case.survey, prior, config))
+        posed = section_problem(problem, problem.target.std)
+        settings = section_settings(networks, config)
+        swarm = start_swarm(posed, settings, seeded(seed, NETWORK_STREAM))
+        spent = time.perf_counter() - begun
+        while int(swarm.iteration) < n_iterations:
+            begun = time.perf_counter()
+            for _ in range(min(every, n_iterations - int(swarm.iteration))):
+                swarm, _ = step_swarm(posed, settings, swarm)
+            spent += time.perf_counter() - begun
+            yield Snapshot(
+                seconds=spent, velocity=section_velocity(problem, posed, settings, swarm)
+            )
 
     return snapshots
 
