@@ -154,7 +154,7 @@ def _add_tomography(commands: Any) -> None:
 
 
 def _add_verify(commands: Any) -> None:
-    """``seisnb verify coverage`` and ``seisnb verify line``."""
+    """``seisnb verify coverage``, ``seisnb verify line`` and ``seisnb verify gold``."""
     command = commands.add_parser("verify", help="rerun the studies of what intervals are worth")
     studies = command.add_subparsers(
         dest="study", title="studies", metavar="STUDY", required=True, parser_class=_Parser
@@ -197,6 +197,21 @@ def _add_verify(commands: Any) -> None:
         "--iterations", metavar="N", type=int, default=1500, help="of vsvgd and gfsf (1500)"
     )
     line.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (0)")
+    gold = studies.add_parser(
+        "gold",
+        help="hold the default engine to exact chains by an independent solver",
+        description="Writes DIR/gold.nc and DIR/gold.txt: mean and std of every cell against long "
+        "Markov chains on a small line, without and with Langevin steps per member. About five "
+        "minutes. Needs the package arviz-stats.",
+    )
+    gold.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
+    gold.add_argument("--members", metavar="N", type=int, default=1500, help="per ensemble (1500)")
+    gold.add_argument("--steps", metavar="N", type=int, default=30, help="Langevin steps (30)")
+    gold.add_argument(
+        "--amplitude", metavar="A", type=float, default=0.15,
+        help="prior std of log velocity: how strongly times bend (0.15)",
+    )  # fmt: skip
+    gold.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (0)")
 
 
 def _add_demo(commands: Any) -> None:

@@ -11,6 +11,7 @@ from seisnb.cli.commands import prepare_folder
 from seisnb.conventions import Cancelled
 from seisnb.inference.base import single_threaded
 from seisnb.verification.coverage import coverage_study, gather, save_study
+from seisnb.verification.gold import gold_standard, gold_table
 from seisnb.verification.methods import find_method
 from seisnb.verification.one_dimensional import (
     check_engine,
@@ -70,8 +71,28 @@ def run_line(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_gold(args: argparse.Namespace) -> int:
+    """Run the gold standard, and print and write what it says."""
+    out = prepare_folder(args.out)
+    with args.interrupts.listening() as cancel:
+        result = gold_standard(
+            seed=args.seed,
+            amplitude=args.amplitude,
+            n_members=args.members,
+            correction_steps=args.steps,
+            report=lambda line: print(line, flush=True),
+            cancel=cancel,
+        )
+    table = gold_table(result)
+    save_study(result, out / "gold.nc")
+    (out / "gold.txt").write_text(table + "\n", encoding="utf-8")
+    print(table)
+    return 0
+
+
 #: What runs each study of ``seisnb verify``.
 STUDIES: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "coverage": run_coverage,
     "line": run_line,
+    "gold": run_gold,
 }
