@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seisnb.conventions import InputError
 from seisnb.vsvgd.networks import Network
 from seisnb.vsvgd.travel_times import (
     Gap,
@@ -209,10 +210,22 @@ def gauss_newton(
 
 
 def solve_damped(matrix: Tensor, right: Tensor, damping: float) -> Tensor:
-    """(A + damping * mean diagonal * I)**-1 b for every particle, (particle, n)."""
+    """(A + damping * mean diagonal * I)**-1 b for every particle, (particle, n).
+
+    Raises
+    ------
+    InputError
+        The damping is below what the precision of A can bear.
+    """
     diagonal = matrix.diagonal(dim1=1, dim2=2)
     ridge = damping * diagonal.mean(dim=1, keepdim=True).expand_as(diagonal)
-    factor = torch.linalg.cholesky(matrix + torch.diag_embed(ridge))
+    factor, failed = torch.linalg.cholesky_ex(matrix + torch.diag_embed(ridge))
+    if bool(failed.any()):
+        raise InputError(
+            f"vsvgd: with damping {damping:g} the normal matrix of {int((failed > 0).sum())} "
+            "particles is not positive definite in this precision. Use a larger damping, or "
+            "double precision."
+        )
     return torch.cholesky_solve(right[..., None], factor)[..., 0]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from seisnb.conventions import InputError
 from seisnb.traveltime.analytic import travel_time_linear_gradient
 from seisnb.vsvgd.networks import Network, initial_weights, matched_frequencies
 from seisnb.vsvgd.slave import (
@@ -15,6 +16,7 @@ from seisnb.vsvgd.slave import (
     eikonal_objective,
     gauss_newton,
     lbfgs,
+    solve_damped,
 )
 from seisnb.vsvgd.travel_times import (
     SLACK,
@@ -271,3 +273,15 @@ def test_networks_learn_the_times_of_a_linear_gradient(method: str) -> None:
     )
     error = np.sqrt((((found.numpy() - exact) / exact) ** 2).mean(axis=1))
     assert error.max() < 0.01
+
+
+def test_a_damping_below_the_precision_is_named_with_its_remedy() -> None:
+    """Two equal rows make a singular matrix; damping mends it, none does not."""
+    row = torch.tensor([[1.0, 2.0], [1.0, 2.0]], dtype=torch.float64)
+    matrix = (row @ row.mT)[None]
+    right = torch.ones(1, 2, dtype=torch.float64)
+    found = solve_damped(matrix, right, 1e-2)
+    exact = np.linalg.solve(matrix[0].numpy() + 0.05 * np.eye(2), right[0].numpy())
+    np.testing.assert_allclose(found[0], exact, rtol=1e-9)
+    with pytest.raises(InputError, match=r"damping -0\.1 the normal matrix of 1 .*larger damping"):
+        solve_damped(matrix, right, -0.1)
