@@ -10,7 +10,7 @@ from seisnb.verification.one_dimensional import one_dimensional_table, one_dimen
 
 def test_the_line_prints_the_table_of_the_test(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--engines", "rml,vsvgd", "--length", "0.2", "--particles", "8"]
-    assert cli.main(["verify", "line", *options, "--iterations", "1"]) == 0
+    assert cli.main(["verify", "line", *options, "--iterations", "1", "--network", "1x8"]) == 0
     printed = capsys.readouterr().out.splitlines()
     alone = one_dimensional_table([one_dimensional_test("rml", length=0.2, n_particles=8)])
     n_scores = len(alone.splitlines()[1].split()) - 1  # the last is the time
@@ -22,6 +22,7 @@ def test_the_line_prints_the_table_of_the_test(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--network", "2-30"], "--network is '2-30'; expected layers x width"),
         (["--engines", "rml,best"], "engine is 'best'; expected one of ('vsvgd'"),
         (["--particles", "1"], "1 particles have no spread"),
         (["--length", "0"], "length is 0.0 km; expected at least"),

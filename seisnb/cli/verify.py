@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import torch
 
 from seisnb.cli.commands import prepare_folder
-from seisnb.conventions import Cancelled
+from seisnb.conventions import Cancelled, InputError
 from seisnb.inference.base import single_threaded
 from seisnb.verification.coverage import coverage_study, gather, save_study
 from seisnb.verification.gold import gold_standard, gold_table
 from seisnb.verification.methods import find_method
 from seisnb.verification.one_dimensional import (
+    SECOND_ORDER,
     check_engine,
     one_dimensional_table,
     one_dimensional_test,
@@ -51,7 +54,14 @@ def run_coverage(args: argparse.Namespace) -> int:
 def run_line(args: argparse.Namespace) -> int:
     """Run engines on the line one after another and print their scores."""
     engines = [check_engine(name) for name in args.engines.split(",")]
-    config = VsvgdConfig(n_iterations=args.iterations)
+    hidden, width = _network_shape(args.network)
+    config = replace(
+        VsvgdConfig() if args.published else SECOND_ORDER,
+        velocity_hidden=hidden,
+        velocity_width=width,
+    )
+    if args.iterations is not None:
+        config = replace(config, n_iterations=args.iterations)
     tests = []
     with args.interrupts.listening() as cancel, single_threaded():
         for engine in engines:
@@ -88,6 +98,16 @@ def run_gold(args: argparse.Namespace) -> int:
     (out / "gold.txt").write_text(table + "\n", encoding="utf-8")
     print(table)
     return 0
+
+
+def _network_shape(text: str) -> tuple[int, int]:
+    """Hidden layers and their width from a text such as 2x30."""
+    found = re.fullmatch(r"([1-9]\d?)x([1-9]\d{0,3})", text)
+    if found is None:
+        raise InputError(
+            f"verify line: --network is {text!r}; expected layers x width, such as 2x30 or 3x50."
+        )
+    return int(found[1]), int(found[2])
 
 
 #: What runs each study of ``seisnb verify``.
