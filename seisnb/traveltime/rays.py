@@ -122,7 +122,7 @@ class RayForward:
     prior: GaussianProcessPrior
     geometry: PickGeometry
     wavefronts: tuple[Wavefronts, ...]
-    n_steps: int = 2
+    n_steps: int = 3
     tolerance: float = 1e-5
     keeps_rays: bool = False
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -44,7 +46,15 @@ def test_bent_network_rays_tell_the_grid_rays_times(surface: Surface) -> None:
     alone = network.times(velocity, grid, geometry)
     late = by_network - expected
     network_error = np.sqrt(np.mean((alone - expected) ** 2))
-    assert late.min() > -2e-4  # both are least times: none can be early
+    # Both are least times: where the network is earlier, the grid's ray missed the faster branch,
+    # which a finer grid finds.
+    early = late < -2e-4
+    assert early.mean() <= 0.02
+    if early.any():
+        finer = GridWavefronts(step=STEP / 2, spacing=SPACING / 2)
+        known = straight_rays(grid, geometry, SPACING / 2)
+        least = replace(forward, wavefronts=(finer,), n_steps=30).times_in(velocity, known)[0]
+        assert (by_network - least)[early].min() > -2e-4
     assert np.mean(late < 5e-4) > 0.9  # the others run along a slower branch
     assert network_error < 0.25 * expected.mean()  # a few seconds of training
     # Fermat: second order in the ray's error, on the same branch

@@ -134,14 +134,15 @@ def test_times_scale_with_slowness(factor: float, seed: int, surface: Surface) -
 def test_kernel_against_finite_differences(surface: Surface, kind: FieldKind, seed: int) -> None:
     """Along a random direction: 1 % on the same branch, 5 % with rays traced anew.
 
-    Behind a steep valley two branches tie at some picks, and rays traced anew may change over.
+    Behind a steep valley two branches tie at some picks, and rays traced anew may change over: at
+    a pick in fifty at most, where the steps ahead and behind are then not each other's opposite.
     """
     grid, geometry = case(surface)
     model = forward(grid, geometry, kind)
     here = cases.unknowns(model.prior, seed)
     along = cases.unknowns(model.prior, seed + 100)
     known = straight_rays(grid, geometry, SPACING)
-    _, rays = model.times(here, known)
+    times, rays = model.times(here, known)
     predicted = model.kernel(here, rays) @ along
     settled = bend_rays(
         model.prior.velocity(here), grid, geometry, rays, n_steps=40, tolerance=1e-12
@@ -158,10 +159,10 @@ def test_kernel_against_finite_differences(surface: Surface, kind: FieldKind, se
     assert np.linalg.norm(predicted_settled - same_branch) < 0.01 * scale
     step = 1e-3
     anew = [model.times(here + sign * step * along, known)[0] for sign in (1, -1)]
-    assert (
-        np.linalg.norm(predicted - (anew[0] - anew[1]) / (2 * step))
-        < (0.15 if surface == "valley" else 0.05) * scale
-    )
+    steady = np.abs(anew[0] + anew[1] - 2 * times) < 0.2 * np.abs(anew[0] - anew[1]) + 5e-5
+    assert np.mean(~steady) <= (0.02 if surface == "valley" else 0.0)
+    off = predicted - (anew[0] - anew[1]) / (2 * step)
+    assert np.linalg.norm(off[steady]) < 0.05 * scale
 
 
 def test_kernel_and_times_do_not_know_rock_that_no_ray_visits() -> None:
