@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,25 +131,15 @@ def invert(
             problem = with_traced_rays(problem, peak.fit.here.memory.rays)
         tell("most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted))
         depth = output_depth(problem.prior.grid)
-        with ThreadPoolExecutor(1) as aside:  # the referee's process works, this one need not wait
-            choice = aside.submit(
-                choose_referee_cell,
-                problem,
-                problem.prior.velocity(peak.fit.position.numpy()),
-                peak.target.std.numpy(),
-                referee,
-            )
-            members = fit_members(
-                problem,
-                peak,
-                members_on_disk,
-                depth,
-                referee,
-                lambda: choice.result()[0],
-                handles,
-                started,
-            )
-        cell, error = choice.result()
+        cell, error = choose_referee_cell(
+            problem,
+            problem.prior.velocity(peak.fit.position.numpy()),
+            peak.target.std.numpy(),
+            referee,
+        )
+        members = fit_members(
+            problem, peak, members_on_disk, depth, referee, cell, handles, started
+        )
         if len(members) < 2:
             raise Cancelled(
                 f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."

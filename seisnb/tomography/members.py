@@ -34,7 +34,7 @@ def fit_members(
     checkpoint: Checkpoint,
     depth: Array,
     referee: Referee,
-    referee_cell: Callable[[], float],
+    referee_cell: float,
     handles: Handles,
     started: float,
 ) -> dict[int, Member]:
@@ -96,7 +96,7 @@ def member_task(
     peak: Peak,
     depth: Array,
     referee: Referee,
-    referee_cell: Callable[[], float],
+    referee_cell: float,
     is_cancelled: Callable[[], bool],
 ) -> Callable[[int], Member | None]:
     """The work of one member by its index; None when cancelled midway."""
@@ -135,7 +135,7 @@ def member_task(
                 moved.position, moved.memory, moved.sigma_scale, moved.acceptance,
             )  # fmt: skip
         return finish_member(
-            problem, position.numpy(), memory, depth, referee, referee_cell(),
+            problem, position.numpy(), memory, depth, referee, referee_cell,
             sigma_scale=scale, n_steps=n_steps, is_converged=converged,
             correction_acceptance=acceptance,
         )  # fmt: skip

@@ -84,7 +84,7 @@ def network_task(
     peak: Peak,
     depth: Array,
     referee: Referee,
-    referee_cell: Callable[[], float],
+    referee_cell: float,
     checkpoint: Checkpoint,
     handles: Handles,
     started: float,
@@ -121,7 +121,7 @@ def network_task(
         unknowns = problem.prior.unknowns_of(process)
         times, rays = forward.times(unknowns, peak.fit.here.memory.rays)
         member = finish_member(
-            problem, unknowns, RayMemory(rays=rays, times=times), depth, referee, referee_cell(),
+            problem, unknowns, RayMemory(rays=rays, times=times), depth, referee, referee_cell,
             sigma_scale=peak.sigma_scale, n_steps=config.n_network_iterations, is_converged=True,
         )  # fmt: skip
         return replace(member, network=np.ascontiguousarray(clocks[index]))

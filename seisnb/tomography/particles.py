@@ -27,7 +27,7 @@ def particle_task(
     peak: Peak,
     depth: Array,
     referee: Referee,
-    referee_cell: Callable[[], float],
+    referee_cell: float,
     checkpoint: Checkpoint,
     handles: Handles,
     started: float,
@@ -78,7 +78,7 @@ def particle_task(
     def work(index: int) -> Member | None:
         position, here = found[index]
         return finish_member(
-            problem, position.numpy(), here.memory, depth, referee, referee_cell(),
+            problem, position.numpy(), here.memory, depth, referee, referee_cell,
             sigma_scale=peak.sigma_scale, n_steps=done, is_converged=is_converged,
         )  # fmt: skip
 
