@@ -70,7 +70,8 @@ def test_koenigsee(pick_std: str, data_folder: Path, tmp_path: Path, say: Say) -
 def test_schilthorn(data_folder: Path, say: Say) -> None:
     """0.3 ms picks over topography: an inferred sigma, and the boreholes' depths with a std."""
     survey = read_picks(data_folder / "schilthorn" / "rst.data", pick_std="0.0003")
-    ensemble = invert(survey, None, TomographyConfig())
+    # the std of 64 heavy-tailed members is off by a seventh either way at single cells
+    ensemble = invert(survey, None, TomographyConfig(n_members=320))
     chi2, scale = float(ensemble["chi2_referee"].mean()), float(ensemble["sigma_scale"].mean())
     say(
         f"schilthorn: chi2 by the referee {chi2:.2f} with an inferred sigma of {0.3 * scale:.2f} ms"
