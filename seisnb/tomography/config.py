@@ -32,7 +32,7 @@ class TomographyConfig:
         default="rays",
         metadata=_help(
             "rays: rays bent in every model; vsvgd: the published method, two networks per "
-            "particle, slow and too confident, for comparisons"
+            "particle, minutes to hours, for comparisons"
         ),
     )
     engine: Literal["rml", "svgd"] = field(
