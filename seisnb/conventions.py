@@ -113,12 +113,33 @@ ENSEMBLE: Mapping[str, Variable] = {
     ),
 }
 
+STATIONS: Mapping[str, Variable] = {
+    "longitude": Variable(dims=("station",), units="degrees_east", long_name="longitude"),
+    "latitude": Variable(dims=("station",), units="degrees_north", long_name="latitude"),
+    "easting": Variable(dims=("station",), units="km", long_name="easting"),
+    "northing": Variable(dims=("station",), units="km", long_name="northing"),
+    "depth": Variable(dims=("station",), units="km", long_name="depth below sea level"),
+    "term_p": Variable(dims=("station",), units="s", long_name="station term of P"),
+    "term_s": Variable(dims=("station",), units="s", long_name="station term of S"),
+}
+
+ARRIVALS: Mapping[str, Variable] = {
+    "event": Variable(dims=("pick",), units="1", long_name="event as named in the source"),
+    "station": Variable(dims=("pick",), units="1", long_name="station"),
+    "phase": Variable(dims=("pick",), units="1", long_name="phase, P or S"),
+    "arrival_time": Variable(dims=("pick",), units="UTC", long_name="arrival time"),
+    "pick_std": Variable(dims=("pick",), units="s", long_name="pick standard deviation"),
+    "used": Variable(dims=("pick",), units="1", long_name="pick is used (not muted)"),
+}
+
 
 def set_units(dataset: xr.Dataset, variables: Mapping[str, Variable]) -> xr.Dataset:
     """Give each variable that the table names its units and long name; returns the same Dataset."""
     for name, variable in variables.items():
         if name in dataset:
-            dataset[name].attrs.update(units=variable.units, long_name=variable.long_name)
+            dataset[name].attrs.update(long_name=variable.long_name)
+            if dataset[name].dtype.kind != "M":  # the units of a time are its encoding's
+                dataset[name].attrs.update(units=variable.units)
     return dataset
 
 
