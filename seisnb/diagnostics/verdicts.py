@@ -29,6 +29,8 @@ CORRELATED = 0.1
 NARROW = 0.75
 #: Fewest members whose spread is judged.
 LEAST_SPREAD = 8
+#: A bias of the members' mean, in posterior std, that a common shift does not remove for sure.
+BENT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class Facts:
         The settings.
     estimated : frozenset of str
         Settings of the prior that were estimated from the picks.
+    bias : float
+        What the members' mean was off by before they were moved together [posterior std].
     """
 
     n_members: int
@@ -68,6 +72,7 @@ class Facts:
     config: dict[str, Any]
     prior: dict[str, Any]
     estimated: frozenset[str]
+    bias: float
 
     @property
     def is_together(self) -> bool:
@@ -92,7 +97,18 @@ def verdict(ensemble: xr.Dataset) -> str:
         A result of :func:`seisnb.tomography.invert`.
     """
     facts = facts_of(ensemble)
-    judges = (_unconverged, _clock, _stiff, _misfit, _loose, _overfit, _narrow, _shared, _few)
+    judges = (
+        _unconverged,
+        _clock,
+        _stiff,
+        _misfit,
+        _loose,
+        _overfit,
+        _narrow,
+        _shared,
+        _bent,
+        _few,
+    )
     return next((found for judge in judges if (found := judge(facts))), _fine(facts))
 
 
@@ -121,6 +137,7 @@ def facts_of(ensemble: xr.Dataset) -> Facts:
         config=config,
         prior=json.loads(ensemble.attrs.get("prior", "{}")),
         estimated=frozenset(json.loads(ensemble.attrs.get("prior_estimated", "[]"))),
+        bias=float(ensemble.attrs.get("recentred_bias_std", 0.0)),
     )
 
 
@@ -163,6 +180,16 @@ def _clock(facts: Facts) -> str:
     return (
         f"Times along the rays differ from the referee by {facts.clock:.1f} pick sigmas: choose a "
         "smaller cell or wavefront_cell."
+    )
+
+
+def _bent(facts: Facts) -> str:
+    """Times bend strongly over the posterior's width."""
+    if not facts.bias > BENT:
+        return ""
+    return (
+        f"The mean was off by {facts.bias:.1f} posterior std somewhere before members were moved "
+        "together, too much to be sure of the rest: use correction_steps=30, or more picks."
     )
 
 

@@ -50,6 +50,8 @@ class Member:
         Factor on the pick sigmas; steps taken; 1 when converged.
     correction_acceptance : Array, ()
         Share of the correction's steps that moved; NaN without a correction.
+    excess : Array, (n_unknowns,) or (0,)
+        :func:`seisnb.inference.correction.score_excess`; empty where members are not shifted.
     """
 
     unknowns: Array
@@ -62,6 +64,7 @@ class Member:
     n_steps: Array
     is_converged: Array
     correction_acceptance: Array
+    excess: Array
 
 
 @dataclass(frozen=True, kw_only=True)

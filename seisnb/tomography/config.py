@@ -86,8 +86,15 @@ class TomographyConfig:
     correction_steps: int = field(
         default=0,
         metadata=_help(
-            "Metropolis-adjusted Langevin steps per member after the fit, that remove what is left "
-            "of RML's bias"
+            "Metropolis-adjusted Langevin steps per member after the fit, instead of recentre: "
+            "exact for enough steps, several times the time"
+        ),
+    )
+    recentre: bool = field(
+        default=True,
+        metadata=_help(
+            "move all members together so that their mean is the posterior's, where RML's is off; "
+            "for Gaussian picks"
         ),
     )
     n_iterations: int = field(default=60, metadata=_help("iterations of svgd"))

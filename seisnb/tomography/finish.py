@@ -27,6 +27,7 @@ def finish_member(
     n_steps: int,
     is_converged: bool,
     correction_acceptance: float | None = None,
+    excess: Array | None = None,
 ) -> Member:
     """A fitted model with all that the result holds of it."""
     grid = problem.prior.grid
@@ -53,6 +54,7 @@ def finish_member(
         correction_acceptance=np.array(
             [np.nan if correction_acceptance is None else correction_acceptance]
         ),
+        excess=np.zeros(0) if excess is None else excess,
     )
 
 

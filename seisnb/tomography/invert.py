@@ -34,6 +34,7 @@ from seisnb.tomography.problem import (
     make_problem,
     with_traced_rays,
 )
+from seisnb.tomography.recentre import recentred
 from seisnb.tomography.result import ensemble_dataset, output_depth
 from seisnb.traveltime.referee import open_referee
 from seisnb.vsvgd.config import VsvgdConfig
@@ -144,15 +145,20 @@ def invert(
             raise Cancelled(
                 f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."
             )
+        is_cancelled = len(members) < problem.config.n_members
+        found, bias = recentred(
+            problem, peak, list(members.values()), depth, referee, cell, handles
+        )
         return ensemble_dataset(
             problem,
             peak,
-            list(members.values()),
+            found,
             depth,
+            bias=bias,
             asked=prior,
             referee=referee,
             referee_cell=cell,
             referee_error=error,
             elapsed=time.monotonic() - started,
-            is_cancelled=len(members) < problem.config.n_members,
+            is_cancelled=is_cancelled,
         )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seisnb.inference.base import in_parallel, run, seeded
+from seisnb.inference.correction import score_excess
 from seisnb.inference.rml import RandomisedMaximumLikelihood
 from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.config import Handles, Progress, is_together
@@ -106,6 +107,8 @@ def member_task(
     engine = RandomisedMaximumLikelihood(tolerance=0.005 * size)
     student = config.likelihood == "student"
     correct = correction(problem, peak) if config.correction_steps else None
+    # latent weights of Student picks change the curvature from member to member
+    is_shifted = config.recentre and correct is None and not student
 
     def work(index: int) -> Member | None:
         generator = seeded(config.seed, index)
@@ -126,6 +129,7 @@ def member_task(
                 return None
             converged = info.is_converged
             [(position, here)] = engine.particles(state)
+        excess = score_excess(state[0], target, peak.fit.here).numpy() if is_shifted else None
         memory, acceptance = here.memory, None
         if correct is not None:
             moved = correct(position, here, scale, generator, is_cancelled)
@@ -137,7 +141,7 @@ def member_task(
         return finish_member(
             problem, position.numpy(), memory, depth, referee, referee_cell,
             sigma_scale=scale, n_steps=n_steps, is_converged=converged,
-            correction_acceptance=acceptance,
+            correction_acceptance=acceptance, excess=excess,
         )  # fmt: skip
 
     return work

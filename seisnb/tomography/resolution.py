@@ -200,6 +200,7 @@ def _setting_of(
         n_members=n_members,
         seed=config.seed if seed is None else seed,
         infer_sigma=False,  # they are known here, and the picks without noise would belie them
+        recentre=False,  # the two inversions share every draw; shifts of their own would differ
         likelihood="gaussian",
         depth_max=config.depth_max or frame.depth_max,
         cell=grid.cell_easting,

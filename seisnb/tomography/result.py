@@ -44,6 +44,7 @@ def ensemble_dataset(
     depth: Array,
     *,
     asked: PriorConfig,
+    bias: float,
     referee: Referee,
     referee_cell: float,
     referee_error: float,
@@ -64,6 +65,8 @@ def ensemble_dataset(
         Depths of the result [km].
     asked : PriorConfig
         The prior as it was given, with what was left open.
+    bias : float
+        Bias that the members were moved for, in posterior standard deviations.
     referee : Referee
         The independent solver.
     referee_cell, referee_error : float
@@ -153,6 +156,7 @@ def ensemble_dataset(
             "prior_estimated": json.dumps(estimated_settings(asked)),
             "seed": problem.config.seed,
             "survey_checksum": survey_checksum(survey),
+            "recentred_bias_std": bias,
             "referee_cell_km": referee_cell,
             "referee_error_seconds": referee_error,
             "ray_error_seconds": float(np.sqrt(np.mean((predicted - refereed) ** 2))),

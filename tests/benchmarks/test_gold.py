@@ -11,7 +11,14 @@ import pytest
 import xarray as xr
 
 from seisnb.verification.chains import MOST_RHAT
-from seisnb.verification.gold import BY_RAYS, gold_standard, gold_table, is_gold
+from seisnb.verification.gold import (
+    BY_RAYS,
+    DEFAULT,
+    PLAIN,
+    gold_standard,
+    gold_table,
+    is_gold,
+)
 
 pytestmark = pytest.mark.benchmark
 Say = Callable[[str], None]
@@ -40,14 +47,22 @@ def test_rays_in_the_place_of_the_solver_do_no_harm(result: xr.Dataset) -> None:
     assert float(result["mean_rms"].sel(row=BY_RAYS)) < 0.02
 
 
-def test_plain_fits_have_the_right_spread_and_a_small_bias(result: xr.Dataset) -> None:
-    """Their std is within 10 %; their mean is not within 0.1 in every cell, but is on average.
+def test_the_default_engine_is_gold(result: xr.Dataset) -> None:
+    """Mean within 0.1 exact std and std within 10 % in every cell."""
+    assert is_gold(result, DEFAULT)
+    assert float(result["mean_rms"].sel(row=DEFAULT)) < 0.06
+
+
+def test_plain_fits_have_the_right_spread_and_a_bias_that_the_shift_removes(
+    result: xr.Dataset,
+) -> None:
+    """Their std is within 10 %; their mean is not within 0.1 in every cell.
 
     The bias is the method's: fits to the very bottom along finer rays leave it as it is. It is
     largest below the rays.
     """
-    plain = result.sel(row="rml")
+    plain = result.sel(row=PLAIN)
     assert 0.9 < float(plain["std_low"]) < float(plain["std_high"]) < 1.1
-    assert float(plain["mean_rms"]) < 0.1
-    assert float(plain["mean_max"]) < 0.3
-    assert float(result["mean_rms"].sel(row=MOVED)) < 0.75 * float(plain["mean_rms"])
+    assert 0.1 < float(plain["mean_max"]) < 0.3
+    for better in (DEFAULT, MOVED):
+        assert float(result["mean_rms"].sel(row=better)) < 0.75 * float(plain["mean_rms"])

@@ -36,6 +36,15 @@ def test_verdict_says_when_sigmas_were_scaled() -> None:
     assert "Use smaller sigmas" in verdict(found)
 
 
+def test_verdict_says_when_a_shift_is_not_enough() -> None:
+    found = result()
+    found.attrs["recentred_bias_std"] = 0.4
+    assert "correction_steps" not in verdict(found)
+    found.attrs["recentred_bias_std"] = 0.8
+    assert "off by 0.8 posterior std" in verdict(found)
+    assert "correction_steps=30" in verdict(found)
+
+
 def test_verdict_names_the_setting_of_the_engine() -> None:
     found = result(converged=0.0)
     found.attrs["config"] = json.dumps({"engine": "svgd"})

@@ -12,14 +12,21 @@ from torch import Generator, Tensor
 
 from seisnb.inference.base import Target, run, seeded
 from seisnb.inference.correction import (
+    common_shift,
     effective_members,
     langevin_correction,
     normalised,
     objective_hessian,
     rml_log_weight,
+    score_excess,
 )
 from seisnb.inference.mcmc import gauss_newton_reference
-from seisnb.inference.rml import Fit, RandomisedMaximumLikelihood, maximum_a_posteriori
+from seisnb.inference.rml import (
+    Fit,
+    RandomisedMaximumLikelihood,
+    maximum_a_posteriori,
+    posterior_covariance_factor,
+)
 from tests.contracts.engine import linear_target
 from tests.inference.curved import Curved, curved, exact_moments
 
@@ -54,7 +61,11 @@ class Score:
 
 @pytest.fixture(scope="module")
 def ensemble() -> Ensemble:
-    target = curved()
+    return members_of(curved())
+
+
+def members_of(target: Curved) -> Ensemble:
+    """Many converged members."""
     peak = maximum_a_posteriori(target, None, tolerance=1e-12)
     engine, generator = RandomisedMaximumLikelihood(tolerance=1e-6), seeded(2, 0)
     start = peak.position.expand(N_MEMBERS, -1).clone()
@@ -274,3 +285,59 @@ def test_a_cancelled_chain_stays_where_it_is() -> None:
     ]
     assert torch.equal(*again)
     assert not torch.equal(again[0], start)
+
+
+def shift_of(ensemble: Ensemble, n: int | None = None) -> Tensor:
+    """The common shift by the first ``n`` members."""
+    target, peak = ensemble.target, ensemble.peak
+    excess = torch.stack([score_excess(fit, target, peak.here) for fit in ensemble.fits[:n]])
+    return common_shift(excess, posterior_covariance_factor(peak.here, target.std))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bend", [0.3, 0.5])
+def test_a_common_shift_removes_most_of_a_moderate_bias(bend: float) -> None:
+    """Closed form by a grid: the shift is right to leading order, so the more the less f bends."""
+    bent = members_of(curved(bend=bend, std=0.3))
+    before = score(bent, bent.positions)
+    after = score(bent, bent.positions + shift_of(bent).numpy())
+    assert np.abs(before.off).max() > 4 * before.error.max()
+    assert np.abs(after.off).max() < 0.4 * np.abs(before.off).max() + 3 * after.error.max()
+    np.testing.assert_allclose(after.ratio, before.ratio)
+
+
+@pytest.mark.slow
+def test_even_a_strong_bias_gets_smaller(ensemble: Ensemble) -> None:
+    before = score(ensemble, ensemble.positions)
+    after = score(ensemble, ensemble.positions + shift_of(ensemble).numpy())
+    assert np.linalg.norm(after.off) < 0.6 * np.linalg.norm(before.off)
+
+
+@pytest.mark.slow
+def test_the_shift_of_few_members_is_that_of_many(ensemble: Ensemble) -> None:
+    """The control variate leaves little noise: 64 members find it within a fifth of a std."""
+    many, few = shift_of(ensemble), shift_of(ensemble, 64)
+    assert float(((few - many).numpy() / ensemble.std).max()) < 0.2
+
+
+def test_a_linear_problem_is_not_shifted() -> None:
+    """Exactly: the noise of a few members does not enter."""
+    target = linear_target()
+    peak = maximum_a_posteriori(target, None, tolerance=1e-12)
+    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-9), seeded(1, 0)
+    state = engine.init(peak.position.expand(6, -1), peak.here, target, generator)
+    state, _, _ = run(engine, state, target, generator, n_steps=20)
+    excess = torch.stack([score_excess(fit, target, peak.here) for fit in state])
+    factor = posterior_covariance_factor(peak.here, target.std)
+    assert float(excess.abs().max()) < 1e-6
+    assert float(common_shift(excess, factor).abs().max()) < 1e-6
+
+
+def test_a_shift_that_is_noise_is_zero() -> None:
+    generator = torch.Generator().manual_seed(0)
+    factor = torch.eye(40, dtype=torch.float64)
+    noise = torch.randn(30, 40, generator=generator, dtype=torch.float64)
+    noise -= 0.5 * noise.mean(dim=0)
+    assert float(common_shift(noise, factor).abs().max()) == 0
+    signal = common_shift(noise + 3.0, factor)
+    assert float((signal - 3.0).abs().max()) < 0.5

@@ -46,12 +46,13 @@ def members(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-def resume(line: Line, folder: Path, n_members: int) -> tuple[xr.Dataset, int]:
+def resume(
+    line: Line, folder: Path, n_members: int, *, recentre: bool = True
+) -> tuple[xr.Dataset, int]:
     """The result, and how many members were there at the start."""
     told: list[Progress] = []
-    found = invert(
-        line.survey, PRIOR, config(n_members=n_members), progress=told.append, checkpoint=folder
-    )
+    settings = config(n_members=n_members, recentre=recentre)
+    found = invert(line.survey, PRIOR, settings, progress=told.append, checkpoint=folder)
     return found, next(message.done for message in told if message.stage == "members")
 
 
@@ -98,11 +99,11 @@ def test_half_written_files_are_not_members(line: Line, tmp_path: Path) -> None:
 
 
 def test_more_members_add_to_those_on_disk(line: Line, tmp_path: Path) -> None:
-    few, _ = resume(line, tmp_path, 3)
-    more, n_known = resume(line, tmp_path, 6)
+    few, _ = resume(line, tmp_path, 3, recentre=False)
+    more, n_known = resume(line, tmp_path, 6, recentre=False)
     assert n_known == 3
     xr.testing.assert_identical(more["velocity"].isel(particle=slice(0, 3)), few["velocity"])
-    fewer, n_known = resume(line, tmp_path, 2)
+    fewer, n_known = resume(line, tmp_path, 2, recentre=False)
     assert (n_known, fewer.sizes["particle"]) == (2, 2)
 
 

@@ -21,7 +21,16 @@ from seisnb.traveltime.grid import referee_times
 from seisnb.traveltime.referee import open_referee
 from seisnb.verification.agreement import agreement, reweighted
 from seisnb.verification.chains import RefereeTarget, diagnose, referee_chains, sharp_rays
-from seisnb.verification.gold import BY_RAYS, CELL, gold_case, gold_standard, gold_table, is_gold
+from seisnb.verification.gold import (
+    BY_RAYS,
+    CELL,
+    DEFAULT,
+    PLAIN,
+    gold_case,
+    gold_standard,
+    gold_table,
+    is_gold,
+)
 
 SMALL = {"n_looks": 80, "n_rounds": 2, "n_inner": 6, "n_adapt": 150, "least_ess": 1e9}
 
@@ -50,8 +59,9 @@ def test_small_form_agrees_within_its_noise(result: xr.Dataset) -> None:
     assert 1 - float(moved["std_low"]) < 1.5 * float(moved["noise_std"])
     assert float(moved["std_high"]) - 1 < 1.5 * float(moved["noise_std"])
     assert 0.04 < float(moved["noise_rms"]) < 0.15
-    plain = result.sel(row="rml")
+    plain = result.sel(row=PLAIN)
     assert float(plain["mean_rms"]) < 0.3
+    assert float(result.sel(row=DEFAULT)["mean_rms"]) < 1.8 * float(moved["noise_rms"])
     assert (result["acceptance"] > 0.85).all()
     # rays and referee are two codes: they agree to a tenth of a sigma, but not to the last digit
     assert 1e-5 < result.attrs["ray_error_seconds"] < 0.1 * result.attrs["pick_std_seconds"]

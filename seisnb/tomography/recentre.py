@@ -1,0 +1,103 @@
+"""All members moved together, so that their mean is the posterior's: RML's leading bias removed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seisnb.inference.base import in_parallel, single_threaded
+from seisnb.inference.correction import common_shift
+from seisnb.inference.rml import posterior_covariance_factor
+from seisnb.tomography.checkpoint import Member
+from seisnb.tomography.config import Handles
+from seisnb.tomography.finish import finish_member, worker_count
+from seisnb.tomography.peak import Peak
+from seisnb.tomography.problem import Problem
+from seisnb.traveltime.referee import Referee
+
+Array = NDArray[np.float64]
+
+#: A shift below this many posterior standard deviations in every cell is not worth new rays; one
+#: above is cut to it: beyond half a standard deviation the leading order goes too far.
+LEAST_SHIFT, MOST_SHIFT = 0.05, 0.5
+
+
+def recentred(
+    problem: Problem,
+    peak: Peak,
+    members: list[Member],
+    depth: Array,
+    referee: Referee,
+    referee_cell: float,
+    handles: Handles,
+) -> tuple[list[Member], float]:
+    """Members with the leading bias of their mean removed, and how large it was.
+
+    Parameters
+    ----------
+    problem, peak : Problem, Peak
+        What was solved, and its most probable model.
+    members : list of Member
+        Finished members; without ``excess`` they stay as they are.
+    depth, referee, referee_cell, handles
+        As for :func:`seisnb.tomography.members.fit_members`. A cancel leaves members as they are.
+
+    Returns
+    -------
+    members : list of Member
+        In the same order; with new rays, times and misfits where they were moved.
+    bias : float
+        Largest bias of a cell's mean, to leading order, in posterior standard deviations; 0 where
+        no member was moved. Above :data:`MOST_SHIFT` only that much was removed.
+    """
+    if any(member.excess.size == 0 for member in members) or handles.is_cancelled():
+        return members, 0.0
+    with single_threaded():
+        factor = posterior_covariance_factor(peak.fit.here, peak.target.std)
+        excess = torch.from_numpy(np.stack([member.excess for member in members]))
+        shift = common_shift(excess, factor).numpy()
+        size = _largest(problem, members, shift)
+    if size < LEAST_SHIFT:
+        return members, 0.0
+    shift = shift * min(1.0, MOST_SHIFT / size)
+    _, start = problem.target.predict(peak.fit.position, peak.fit.here.memory)
+
+    def move(index: int) -> Member:
+        member = members[index]
+        position = member.unknowns + shift
+        _, memory = problem.target.predict(torch.from_numpy(position), start)
+        moved = finish_member(
+            problem, position, memory, depth, referee, referee_cell,
+            sigma_scale=member.sigma_scale.item(), n_steps=int(member.n_steps.item()),
+            is_converged=bool(member.is_converged.item()),
+        )  # fmt: skip
+        return replace(moved, excess=member.excess)
+
+    moved = dict(
+        in_parallel(
+            move,
+            list(range(len(members))),
+            n_workers=worker_count(problem.config.n_workers),
+            is_cancelled=handles.is_cancelled,
+        )
+    )
+    if len(moved) < len(members):
+        return members, 0.0
+    return [moved[index] for index in range(len(members))], size
+
+
+def _largest(problem: Problem, members: list[Member], shift: Array) -> float:
+    """Largest mean shift of a cell over the members' standard deviation there."""
+    prior = problem.prior
+    total, squares, moved = (np.zeros(prior.mean.shape) for _ in range(3))
+    for member in members:
+        velocity = prior.velocity(member.unknowns)
+        total += velocity
+        squares += velocity**2
+        moved += prior.velocity(member.unknowns + shift)
+    n = len(members)
+    std = np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0) * n / (n - 1))
+    return float(np.max(np.abs(moved - total) / n / np.maximum(std, 1e-12)))
