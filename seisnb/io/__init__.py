@@ -1,22 +1,36 @@
-"""The only door to files: picks and surfaces in, picks and ensembles out.
+"""The only door to files: picks, surfaces, arrivals and stations in, picks and results out.
 
 Lengths come out in km, times in s, depth positive down from sea level, whatever the file holds.
 """
 
+from seisnb.io.events import (
+    ARRIVAL_FORMATS,
+    STATION_FORMATS,
+    detect_arrival_format,
+    read_arrivals,
+    read_stations,
+    write_arrivals_csv,
+)
 from seisnb.io.pick_std import PickStd, parse_pick_std
 from seisnb.io.picks import PICK_FORMATS, PickSummary, describe_picks, read_picks, write_picks
 from seisnb.io.results import open_ensemble, save_ensemble
 from seisnb.io.surface import read_surface
 
 __all__ = [
+    "ARRIVAL_FORMATS",
     "PICK_FORMATS",
+    "STATION_FORMATS",
     "PickStd",
     "PickSummary",
     "describe_picks",
+    "detect_arrival_format",
     "open_ensemble",
     "parse_pick_std",
+    "read_arrivals",
     "read_picks",
+    "read_stations",
     "read_surface",
     "save_ensemble",
+    "write_arrivals_csv",
     "write_picks",
 ]
