@@ -2,10 +2,10 @@
 
 Every ray of such a model has distance and time in closed form for a ray parameter p. First arrivals
 are the least time over all of them: the direct ray (its p by bisection-guarded Newton steps,
-distance being monotone in it); rays that turn, or are totally reflected, below the lower end or above
-the upper one; and waves along a level where velocity is as large as nowhere between it and the ends
-(head waves, and what reaches the shadow behind a low-velocity layer). Each is the time of a path
-that exists, so that none can come before the first arrival (Fermat).
+distance being monotone in it); rays that turn, or are totally reflected, below the lower end or
+above the upper one; and waves along a level where velocity is as large as nowhere between it and
+the ends (head waves, and what reaches the shadow behind a low-velocity layer). Each is the time of
+a path that exists, so that none can come before the first arrival (Fermat).
 
 References
 ----------

@@ -2,9 +2,9 @@
 
 A table holds, per station and phase, time over a closed-form background time at the nodes of a
 grid: over (distance, depth) for layered models, (along, across, depth) for sections, (easting,
-northing, depth) for volumes. Where members are many, the nodes hold the mean over members and a few basis
-functions that all members share, and a member is its coefficients: the times of all members at a
-set of points are one interpolation of the basis and one matrix product.
+northing, depth) for volumes. Where members are many, the nodes hold the mean over members and a few
+basis functions that all members share, and a member is its coefficients: the times of all members
+at a set of points are one interpolation of the basis and one matrix product.
 """
 
 from __future__ import annotations
