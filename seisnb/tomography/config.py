@@ -94,7 +94,7 @@ class TomographyConfig:
         default=True,
         metadata=_help(
             "move all members together so that their mean is the posterior's, where RML's is off; "
-            "for Gaussian picks"
+            "for Gaussian picks and 16 members or more"
         ),
     )
     n_iterations: int = field(default=60, metadata=_help("iterations of svgd"))

@@ -24,6 +24,10 @@ Array = NDArray[np.float64]
 #: above is cut to it: beyond half a standard deviation the leading order goes too far.
 LEAST_SHIFT, MOST_SHIFT = 0.05, 0.5
 
+#: Fewer members neither give a standard deviation in every cell to measure the shift by nor a mean
+#: whose own noise, a standard deviation over the root of their number, is below the bias.
+LEAST_MEMBERS = 16
+
 
 def recentred(
     problem: Problem,
@@ -41,7 +45,8 @@ def recentred(
     problem, peak : Problem, Peak
         What was solved, and its most probable model.
     members : list of Member
-        Finished members; without ``excess`` they stay as they are.
+        Finished members; fewer than :data:`LEAST_MEMBERS`, or any without ``excess``, stay as
+        they are.
     depth, referee, referee_cell, handles
         As for :func:`seisnb.tomography.members.fit_members`. A cancel leaves members as they are.
 
@@ -53,7 +58,8 @@ def recentred(
         Largest bias of a cell's mean, to leading order, in posterior standard deviations; 0 where
         no member was moved. Above :data:`MOST_SHIFT` only that much was removed.
     """
-    if any(member.excess.size == 0 for member in members) or handles.is_cancelled():
+    is_known = len(members) >= LEAST_MEMBERS and all(each.excess.size for each in members)
+    if not is_known or handles.is_cancelled():
         return members, 0.0
     with single_threaded():
         factor = posterior_covariance_factor(peak.fit.here, peak.target.std)
