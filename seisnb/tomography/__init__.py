@@ -1,6 +1,7 @@
 """Tomography: first-arrival picks of a line in, an ensemble of velocity models out."""
 
-from seisnb.tomography.config import Progress, TomographyConfig
+from seisnb.handles import Progress
+from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.invert import invert
 from seisnb.tomography.resolution import resolution_test
 from seisnb.tomography.scan import scan_prior

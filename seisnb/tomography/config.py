@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -15,7 +14,6 @@ Array = NDArray[np.float64]
 RaySource = Literal["auto", "grid", "network", "both", "map", "network+map"]
 #: Ray sources that train a network, and those whose grid rays are the most probable model's.
 NETWORK_SOURCES, MAP_SOURCES = ("network", "both", "network+map"), ("map", "network+map")
-Stage = Literal["prior", "training", "map", "members", "referee"]
 
 
 def _help(text: str, unit: str = "") -> dict[str, str]:
@@ -155,41 +153,3 @@ class TomographyConfig:
 def is_together(config: TomographyConfig) -> bool:
     """Whether members are particles that move together, so that their number matters to each."""
     return config.method == "vsvgd" or config.engine == "svgd"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """One message from a running inversion.
-
-    Attributes
-    ----------
-    stage : str
-        ``prior``, ``training``, ``map``, ``members`` or ``referee``.
-    done, total : int
-        Units of work of the stage (members, steps).
-    message : str
-        One line for a person.
-    elapsed, remaining : float
-        Since the start, and expected for this stage [s]; None while unknown.
-    chi2 : float or None
-        Misfit per pick of the latest model.
-    partial : callable or None
-        Gives (easting, depth below the surface, mean velocity so far) for a live picture.
-    """
-
-    stage: Stage
-    done: int
-    total: int
-    message: str
-    elapsed: float
-    remaining: float | None = None
-    chi2: float | None = None
-    partial: Callable[[], tuple[Array, Array, Array] | None] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Handles:
-    """Callbacks of one inversion."""
-
-    progress: Callable[[Progress], None]
-    is_cancelled: Callable[[], bool]

@@ -10,6 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from seisnb.conventions import Cancelled
+from seisnb.handles import Handles, Progress
 from seisnb.inference.base import single_threaded
 from seisnb.inference.rml import mean_chi2
 from seisnb.prior import PriorConfig
@@ -18,8 +19,6 @@ from seisnb.tomography.checkpoint import check_checkpoint, open_checkpoint
 from seisnb.tomography.config import (
     MAP_SOURCES,
     NETWORK_SOURCES,
-    Handles,
-    Progress,
     TomographyConfig,
 )
 from seisnb.tomography.finish import worker_count
@@ -88,14 +87,14 @@ def invert(
         Cancelled before two members were finished.
     """
     started = time.monotonic()
-    handles = Handles(progress=progress or (lambda _: None), is_cancelled=cancel or (lambda: False))
+    handles = Handles.of(progress, cancel)
 
     def tell(message: str, stage: str, done: int, chi2: float | None = None) -> None:
         if handles.is_cancelled():
             raise Cancelled("invert: cancelled before any member was finished; nothing to return.")
         handles.progress(
             Progress(
-                stage=stage, done=done, total=1, message=message, chi2=chi2,  # type: ignore[arg-type]
+                stage=stage, done=done, total=1, message=message, chi2=chi2,
                 elapsed=time.monotonic() - started,
             )
         )  # fmt: skip

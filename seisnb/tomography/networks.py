@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seisnb.conventions import Cancelled, InputError
+from seisnb.handles import Handles, Progress
 from seisnb.inference.base import seeded
 from seisnb.prior import GaussianProcessPrior, PriorConfig
 from seisnb.section import SectionGrid
 from seisnb.tomography.checkpoint import Checkpoint, Member
-from seisnb.tomography.config import Handles, Progress, TomographyConfig
+from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.finish import finish_member
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem, RayMemory

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seisnb.handles import Handles, Progress
 from seisnb.inference.base import seeded
 from seisnb.inference.rml import (
     Fit,
@@ -20,7 +21,6 @@ from seisnb.inference.rml import (
     posterior_covariance_factor,
     start_fit,
 )
-from seisnb.tomography.config import Handles, Progress
 from seisnb.tomography.problem import PickTarget, Problem, with_network
 from seisnb.traveltime.network import train_network_wavefronts
 from seisnb.traveltime.wavefront_training import TrainingStep

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 import seisnb
 from seisnb.conventions import SURVEY, Cancelled, InputError
+from seisnb.handles import Progress
 from seisnb.inference.base import seeded
 from seisnb.prior import PriorConfig
 from seisnb.section import SectionGrid, section_grid, to_depth_grid
 from seisnb.survey import survey_checksum, used_picks
-from seisnb.tomography.config import Progress, TomographyConfig
+from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.invert import invert
 from seisnb.tomography.lengths import LENGTHS
 from seisnb.tomography.pattern import (

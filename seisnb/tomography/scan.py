@@ -16,10 +16,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seisnb.conventions import Cancelled, InputError
+from seisnb.handles import Handles, Progress
 from seisnb.inference.base import in_parallel, single_threaded
 from seisnb.prior import PriorConfig, check_amplitude
 from seisnb.survey import survey_checksum, used_picks
-from seisnb.tomography.config import Handles, Progress, TomographyConfig
+from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.finish import worker_count
 from seisnb.tomography.lengths import (
     SHARES,
@@ -100,7 +101,7 @@ def scan_prior(
         Stopped by ``cancel``.
     """
     started = time.monotonic()
-    handles = Handles(progress=progress or (lambda _: None), is_cancelled=cancel or (lambda: False))
+    handles = Handles.of(progress, cancel)
     picks = used_picks(survey, where="scan_prior")
     check_picks(picks)
     config, prior = config or TomographyConfig(), prior or PriorConfig()

@@ -11,11 +11,11 @@ import pytest
 import xarray as xr
 
 from seisnb.diagnostics import verdict
+from seisnb.handles import Handles
 from seisnb.inference.rml import maximum_a_posteriori
 from seisnb.prior import PriorConfig
 from seisnb.tomography import TomographyConfig, invert
 from seisnb.tomography.checks import kernel_checks, neighbours, peak_checks
-from seisnb.tomography.config import Handles
 from seisnb.tomography.peak import Peak, find_peak, train
 from seisnb.tomography.problem import Problem, make_frame, make_problem
 from seisnb.traveltime.base import pick_geometry

@@ -13,11 +13,11 @@ import xarray as xr
 from scipy import stats
 
 from seisnb.conventions import InputError
+from seisnb.handles import Handles
 from seisnb.inference.base import seeded
 from seisnb.inference.rml import SCALE_WEIGHT, Fit
 from seisnb.survey import used_picks
 from seisnb.tomography import TomographyConfig, invert
-from seisnb.tomography.config import Handles
 from seisnb.tomography.correction import correction, without_memory
 from seisnb.tomography.peak import Peak, find_peak
 from seisnb.tomography.problem import Problem, make_frame, make_problem

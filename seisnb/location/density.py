@@ -1,0 +1,190 @@
+"""The posterior density of one event's hypocentre, for any members of an ensemble at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import lgamma
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seisnb.location.config import LocationConfig
+from seisnb.location.kernels import equal_differential_time, gaussian, robust
+from seisnb.location.picks import EventPicks
+from seisnb.location.space import Space
+from seisnb.traveltime.tables import TravelTimeTables
+
+Array = NDArray[np.float64]
+Single = NDArray[np.float32]
+
+#: Points that are looked at together, so that their residuals stay in the cache.
+N_TOGETHER = 96
+#: Velocities by which a cell's size becomes a time while cells are divided [km/s].
+CELL_P, CELL_S = 6.0, 3.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """Standard deviations beyond those of the picks.
+
+    Attributes
+    ----------
+    share : tuple of float
+        Share of the travel time, for P and S.
+    least, most : float
+        Its limits where it is not zero [s].
+    """
+
+    share: tuple[float, float]
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The likelihood at points, for members.
+
+    Attributes
+    ----------
+    log_likelihood : Array, (n, m)
+        Log likelihood, the origin time integrated out.
+    origin, origin_std : Array, (n, m)
+        Mean and standard deviation of the origin time after the event's reference [s].
+    """
+
+    log_likelihood: Array
+    origin: Array
+    origin_std: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventDensity:
+    """Everything that the density of one event needs.
+
+    Attributes
+    ----------
+    event : EventPicks
+        The picks.
+    tables : TravelTimeTables
+        Travel times.
+    space : Space
+        Where hypocentres may be.
+    noise : Noise
+        Errors of the models.
+    config : LocationConfig
+        The likelihood.
+    term, term_std : Array, (n_picks,)
+        Station term of every pick and its standard deviation [s].
+    log_weight : Array, (n_members,)
+        Log prior weights of the members.
+    """
+
+    event: EventPicks
+    tables: TravelTimeTables
+    space: Space
+    noise: Noise
+    config: LocationConfig
+    term: Array
+    term_std: Array
+    log_weight: Array
+
+    def travel_times(self, points: Array, members: NDArray[np.intp] | None = None) -> Single:
+        """Predicted travel time of every pick, station term included, (n_picks, n, m) [s]."""
+        n_members = self.tables.n_members if members is None else members.size
+        times = np.empty((self.event.n_picks, points.shape[0], n_members), np.float32)
+        for station in np.unique(self.event.station):
+            p, s = self.tables.times(int(station), points, members)
+            for i in np.flatnonzero(self.event.station == station):
+                times[i] = (s if self.event.is_s[i] else p) + np.float32(self.term[i])
+        return times
+
+    def sigma(self, times: Single) -> Array:
+        """Standard deviation of every pick at every point, (n_picks, n) [s]."""
+        variance = np.broadcast_to(
+            (self.event.pick_std**2 + self.term_std**2)[:, None], times.shape[:2]
+        ).copy()
+        share = np.where(self.event.is_s, self.noise.share[1], self.noise.share[0])
+        if share.any():
+            mean = times.mean(axis=2, dtype=np.float64)
+            part = np.clip(share[:, None] * mean, self.noise.least, self.noise.most)
+            variance += np.where(share[:, None] > 0, part, 0.0) ** 2
+        return np.sqrt(variance)
+
+    def evaluate(
+        self,
+        points: Array,
+        members: NDArray[np.intp] | None = None,
+        half_width: Array | None = None,
+    ) -> Evaluation:
+        """The likelihood at points (n, 3) [km].
+
+        ``half_width`` (n,) [km] widens the sigmas by what the times vary over a cell of that size.
+        """
+        parts = [
+            self._evaluate(
+                points[i : i + N_TOGETHER],
+                members,
+                None if half_width is None else half_width[i : i + N_TOGETHER],
+            )
+            for i in range(0, points.shape[0], N_TOGETHER)
+        ]
+        return Evaluation(
+            log_likelihood=np.concatenate([part.log_likelihood for part in parts]),
+            origin=np.concatenate([part.origin for part in parts]),
+            origin_std=np.concatenate([part.origin_std for part in parts]),
+        )
+
+    def _evaluate(
+        self, points: Array, members: NDArray[np.intp] | None, half_width: Array | None
+    ) -> Evaluation:
+        """The same for a few points."""
+        times = self.travel_times(points, members)
+        sigma = self.sigma(times)
+        if half_width is not None:
+            velocity = np.where(self.event.is_s, CELL_S, CELL_P)
+            sigma = np.sqrt(sigma**2 + (half_width[None, :] / velocity[:, None]) ** 2)
+        residual = self.event.observed.astype(np.float32)[:, None, None] - times
+        if self.config.likelihood == "gaussian" and self.config.outlier_probability == 0:
+            return _evaluation(gaussian(residual, sigma))
+        start = np.median(residual.mean(axis=2), axis=0).astype(float)
+        dof = 0.0 if self.config.likelihood == "gaussian" else self.config.student_dof
+        floor, constant = _floor(dof, self.config)
+        log_l, origin, spread = robust(residual, sigma, start, dof, floor)
+        if self.config.likelihood == "edt":
+            log_l = equal_differential_time(residual, sigma)
+        else:
+            log_l += constant * self.event.n_picks
+        return Evaluation(log_likelihood=log_l, origin=origin, origin_std=spread)
+
+    def weights(self, residual: Array, sigma: Array) -> Array:
+        """How much each pick counts, 0 to 1, given its residual and sigma [s], any shape.
+
+        Student: (dof + 1) / (dof + r**2) over its value at 0; with outliers times the probability
+        that the pick is none. Gaussian: 1.
+        """
+        square = (residual / sigma) ** 2
+        if self.config.likelihood == "gaussian":
+            dof, weight = 0.0, np.ones_like(square)
+            density = np.exp(-0.5 * square)
+        else:
+            dof = self.config.student_dof
+            weight = 1.0 / (1.0 + square / dof)
+            density = (1.0 + square / dof) ** (-0.5 * (dof + 1.0))
+        floor, _ = _floor(dof, self.config)
+        return np.asarray(weight * density / (density + floor * sigma + 1e-300))
+
+
+def _evaluation(found: tuple[Array, Array, Array]) -> Evaluation:
+    """By name."""
+    return Evaluation(log_likelihood=found[0], origin=found[1], origin_std=found[2])
+
+
+def _floor(dof: float, config: LocationConfig) -> tuple[float, float]:
+    """Density of an outlier over the peak of a pick's at sigma 1, and the log of the peak."""
+    if dof > 0:
+        peak = lgamma(0.5 * (dof + 1)) - lgamma(0.5 * dof) - 0.5 * np.log(dof * np.pi)
+    else:
+        peak = -0.5 * np.log(2 * np.pi)
+    share = config.outlier_probability if config.likelihood != "edt" else 0.0
+    floor = share / ((1.0 - share) * np.exp(peak) * config.outlier_window)
+    return float(floor), float(peak + np.log1p(-share))
