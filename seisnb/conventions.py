@@ -133,6 +133,90 @@ ARRIVALS: Mapping[str, Variable] = {
 }
 
 
+def _hypocentres() -> dict[str, Variable]:
+    """What :func:`seisnb.location.locate` returns; ``single_`` is the one-model answer beside."""
+    places = {
+        "easting": ("km", "easting"),
+        "northing": ("km", "northing"),
+        "depth": ("km", "depth below sea level"),
+        "longitude": ("degrees_east", "longitude"),
+        "latitude": ("degrees_north", "latitude"),
+        "origin_time": ("UTC", "origin time"),
+    }
+    found = {
+        name: Variable(dims=("event", "sample"), units=units, long_name=words)
+        for name, (units, words) in places.items()
+    }
+    for which, words in (("mean", "posterior mean"), ("best", "most probable")):
+        for name, (units, what) in places.items():
+            found[f"{which}_{name}"] = Variable(
+                dims=("event",), units=units, long_name=f"{words} {what}"
+            )
+    table: dict[str, tuple[tuple[str, ...], str, str]] = {
+        "model": (("event", "sample"), "1", "member that the sample was drawn with"),
+        "log_weight": (("event", "sample"), "1", "log weight of a sample"),
+        "log_density": (("event", "sample"), "1", "log posterior density of the place [1/km3]"),
+        "best_log_density": (("event",), "1", "greatest log posterior density [1/km3]"),
+        "std": (("event", "component"), "km or s", "posterior std"),
+        "covariance": (
+            ("event", "component", "other"),
+            "km2, km s or s2",
+            "posterior covariance",
+        ),
+        "ellipsoid_length": (
+            ("event", "axis"),
+            "km",
+            "semi-axes of the ellipsoid that holds 68 % if normal",
+        ),
+        "ellipsoid_axis": (
+            ("event", "axis", "direction"),
+            "1",
+            "unit vectors: easting, northing, depth",
+        ),
+        "quantile_value": (
+            ("event", "quantile", "component"),
+            "km or s",
+            "quantiles of each component alone",
+        ),
+        "region_log_density": (
+            ("event", "region"),
+            "1",
+            "log density at the border of the smallest such region",
+        ),
+        "n_used": (("event",), "1", "picks located with"),
+        "n_stations": (("event",), "1", "stations located with"),
+        "rms": (("event",), "s", "weighted rms residual"),
+        "azimuthal_gap": (("event",), "degrees", "greatest azimuth without a station"),
+        "nearest_station": (("event",), "km", "distance to the nearest station"),
+        "ess": (("event",), "1", "effective number of the draws behind the samples"),
+        "edge_mass": (("event",), "1", "share of samples at a side of the region"),
+        "log_evidence": (("event",), "1", "log probability of the picks over all models"),
+        "n_effective_models": (("event",), "1", "effective number of models after the event"),
+        "model_probability": (("event", "member"), "1", "probability of a model given the picks"),
+        "model_log_evidence": (("event", "member"), "1", "log probability of the picks by model"),
+        "shift_over_std": (
+            ("event", "component"),
+            "1",
+            "one model's mean less that of all, over one model's std",
+        ),
+        "std_ratio": (("event", "component"), "1", "std over all models over that of one model"),
+        "residual": (("pick",), "s", "observed less posterior mean of the predicted time"),
+        "predicted_std": (("pick",), "s", "posterior std of the predicted time"),
+        "sigma": (("pick",), "s", "std of the pick with the models' share"),
+        "weight": (("pick",), "1", "how much the pick counts, 0 to 1"),
+        "distance": (("pick",), "km", "epicentral distance"),
+        "azimuth": (("pick",), "degrees", "azimuth from epicentre to station"),
+    }
+    found |= {
+        name: Variable(dims=dims, units=units, long_name=words)
+        for name, (dims, units, words) in table.items()
+    }
+    return found
+
+
+HYPOCENTRES: Mapping[str, Variable] = _hypocentres()
+
+
 def set_units(dataset: xr.Dataset, variables: Mapping[str, Variable]) -> xr.Dataset:
     """Give each variable that the table names its units and long name; returns the same Dataset."""
     for name, variable in variables.items():

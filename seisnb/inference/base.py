@@ -7,6 +7,7 @@ standard deviations ``std``. Engines know nothing else.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -134,6 +135,14 @@ def seeded(seed: int, stream: int) -> Generator:
     """A generator of its own for every (seed, stream): members do not depend on their order."""
     mixed = (seed * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
     return Generator().manual_seed(mixed)
+
+
+def worker_count(n_workers: int) -> int:
+    """Threads to use; 0 means every core this process may run on."""
+    if n_workers:
+        return n_workers
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @contextmanager

@@ -104,9 +104,7 @@ class LocationConfig:
         default=True,
         metadata=_help("refuse stations above sea level in the sea, or far below it on land"),
     )
-    n_workers: int | None = field(
-        default=None, metadata=_help("events located at once; by default one per core")
-    )
+    n_workers: int = field(default=0, metadata=_help("events located at once; 0: one per core"))
     seed: int = field(default=0, metadata=_help("of all random numbers"))
 
     def __post_init__(self) -> None:
@@ -139,7 +137,7 @@ class LocationConfig:
             "n_samples": (100 <= self.n_samples <= 100_000, "100 to 100000"),
             "cell_tolerance": (0.05 <= self.cell_tolerance <= 2.0, "0.05 to 2"),
             "table_step": (self.table_step is None or self.table_step > 0, "above 0 km"),
-            "n_workers": (self.n_workers is None or self.n_workers >= 1, "1 or more"),
+            "n_workers": (self.n_workers >= 0, "0 or more"),
             "seed": (self.seed >= 0, "0 or more"),
         }  # fmt: skip
         for name, (is_good, expected) in checks.items():

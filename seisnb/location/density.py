@@ -110,6 +110,19 @@ class EventDensity:
             variance += np.where(share[:, None] > 0, part, 0.0) ** 2
         return np.sqrt(variance)
 
+    @property
+    def _velocity(self) -> Array:
+        """By which a cell's size becomes a time, for every pick [km/s]."""
+        return np.where(self.event.is_s, CELL_S, CELL_P)
+
+    def resolution(self, point: Array, members: NDArray[np.intp] | None = None) -> float:
+        """Half-width of a cell over which times vary as much as they err, at a point (3,) [km]."""
+        times = self.travel_times(point[None], members)
+        sigma = self.sigma(times)[:, 0]
+        spread = (times[:, 0] - times[:, 0].mean(axis=0)).std(axis=1)
+        size = np.sqrt(3.0) * self._velocity * np.sqrt(sigma**2 + spread**2)
+        return float(np.median(size))
+
     def evaluate(
         self,
         points: Array,
@@ -118,7 +131,8 @@ class EventDensity:
     ) -> Evaluation:
         """The likelihood at points (n, 3) [km].
 
-        ``half_width`` (n,) [km] widens the sigmas by what the times vary over a cell of that size.
+        ``half_width`` (n,) [km] widens the sigmas by the standard deviation of the times over cubes
+        of that half-width.
         """
         parts = [
             self._evaluate(
@@ -141,8 +155,8 @@ class EventDensity:
         times = self.travel_times(points, members)
         sigma = self.sigma(times)
         if half_width is not None:
-            velocity = np.where(self.event.is_s, CELL_S, CELL_P)
-            sigma = np.sqrt(sigma**2 + (half_width[None, :] / velocity[:, None]) ** 2)
+            over = half_width[None, :] / (np.sqrt(3.0) * self._velocity[:, None])
+            sigma = np.sqrt(sigma**2 + over**2)
         residual = self.event.observed.astype(np.float32)[:, None, None] - times
         if self.config.likelihood == "gaussian" and self.config.outlier_probability == 0:
             return _evaluation(gaussian(residual, sigma))

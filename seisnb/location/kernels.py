@@ -23,8 +23,10 @@ _JIT = {
 #: in standard deviations: the trapezoid rule, which converges faster than any power for densities
 #: that decay on both sides.
 N_SIDE, SPACING = 5, 0.9
-#: Steps to the most probable origin time.
-N_STEPS = 8
+#: Steps to the most probable origin time, and how much wider sigmas are in the first.
+N_STEPS, WIDE = 9, 8.0
+#: Least curvature at the most probable origin time, as a share of the greatest possible.
+FLAT = 0.16
 #: Factors are multiplied up to so many before their logarithm is taken.
 N_FACTORS = 16
 
@@ -130,12 +132,17 @@ def robust(residual, sigma, start, dof, floor):
     for p in range(n_points):
         for k in range(n_members):
             origin[k] = start[p]
-        for _ in range(N_STEPS):
+        greatest = 0.0
+        for i in range(n_picks):
+            greatest += (2.0 * power * scale if dof > 0.0 else 1.0) / sigma[i, p] ** 2
+        for turn in range(N_STEPS):
+            # wide at first, so that no single pick holds the search
+            wide = max(WIDE * 0.5**turn, 1.0) ** 2
             for k in range(n_members):
                 over[k] = 0.0
                 under[k] = 1e-30
             for i in range(n_picks):
-                w = 1.0 / sigma[i, p] ** 2
+                w = 1.0 / (wide * sigma[i, p] ** 2)
                 low = floor * sigma[i, p]
                 for k in range(n_members):
                     r = residual[i, p, k] - origin[k]
@@ -151,7 +158,9 @@ def robust(residual, sigma, start, dof, floor):
             for k in range(n_members):
                 origin[k] += over[k] / under[k]
         for k in range(n_members):
-            step[k] = SPACING / np.sqrt(under[k])
+            # nowhere is the density narrower than at a fit without residuals: a step far wider
+            # than that, where picks contradict each other, could hit a peak and take it for broad
+            step[k] = SPACING / np.sqrt(max(under[k], FLAT * greatest))
             peak[k] = -1e300
             log_l[p, k] = 0.0
             first[k] = 0.0

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from seisnb.conventions import GeometryError
+from seisnb.location.config import LocationConfig
 from seisnb.traveltime.tables_grid import Region
+from seisnb.velocity_models import LayeredGroup, SectionGroup, VelocityEnsemble, VolumeGroup
 
 Array = NDArray[np.float64]
 
-#: Depth of the rock's surface [km] at eastings and northings [km].
-Surface = Callable[[Array, Array], Array]
+#: Events may lie so far outside of their stations by default: so many km, and this share of the
+#: stations' extent.
+MARGIN, MARGIN_SHARE = 50.0, 0.25
+#: Depth to which events are looked for in 1-D models by default [km].
+DEEPEST = 80.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """A region and the surface of the rock in it; the prior is uniform over the rock.
+    """A region and the rock in it; the prior is uniform over the rock.
 
     Attributes
     ----------
     region : Region
         The box [km].
-    surface : callable or None
-        Depth of the rock's surface; None where the box holds rock only.
+    sections : tuple of SectionGroup
+        Sections whose surface bounds the rock above and whose ends bound it along the line.
     """
 
     region: Region
-    surface: Surface | None = None
+    sections: tuple[SectionGroup, ...] = ()
 
     @property
     def low(self) -> Array:
@@ -47,6 +53,95 @@ class Space:
         ``slack`` (n,) [km] lets points stand above the surface by so much.
         """
         inside = ((points >= self.low) & (points <= self.high)).all(axis=1)
-        if self.surface is not None:
-            inside &= points[:, 2] >= self.surface(points[:, 0], points[:, 1]) - slack
+        for section in self.sections:
+            along, _ = section.to_section(points[:, 0], points[:, 1])
+            inside &= (along >= section.along[0]) & (along <= section.along[-1])
+            inside &= points[:, 2] >= np.interp(along, section.along, section.surface) - slack
         return np.where(inside, -np.log(np.prod(self.high - self.low)), -np.inf)
+
+
+def space_of(stations: xr.Dataset, ensemble: VelocityEnsemble, config: LocationConfig) -> Space:
+    """The space that a configuration asks for, or one around the stations within the models.
+
+    Raises
+    ------
+    GeometryError
+        The region lies outside of the models.
+    """
+    sections = tuple(g for g in ensemble.groups if isinstance(g, SectionGroup))
+    easting, northing = (
+        (low - pad, high + pad)
+        for low, high, pad in (_padded(stations[name].values) for name in ("easting", "northing"))
+    )
+    if config.region is not None:
+        easting, northing = config.region[:2], config.region[2:]
+    top, bottom = _depths(stations, ensemble) if config.depth_range is None else config.depth_range
+    for group in ensemble.groups:
+        if isinstance(group, VolumeGroup):
+            easting = _within(easting, group.easting, "easting")
+            northing = _within(northing, group.northing, "northing")
+        if not isinstance(group, LayeredGroup):
+            top, bottom = _within((top, bottom), group.depth, "depth")
+    space = Space(
+        region=Region(easting=easting, northing=northing, depth=(top, bottom)), sections=sections
+    )
+    grid = [np.linspace(a, b, 24) for a, b in zip(space.low, space.high, strict=True)]
+    points = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 3)
+    if not np.isfinite(space.log_prior(points)).any():
+        raise GeometryError(
+            f"locate: the region, easting {_told(easting)}, northing {_told(northing)}, depth "
+            f"{_told((top, bottom))} km, holds no rock of the velocity models. Choose another "
+            "region or depth_range, or check the models' origin and azimuth."
+        )
+    return space
+
+
+def event_box(space: Space, easting: Array, northing: Array, grown: float = 1.0) -> Region:
+    """The part of the region around an event's own stations, ``grown`` times as wide."""
+    box = {}
+    for name, values in (("easting", easting), ("northing", northing)):
+        least, greatest = getattr(space.region, name)
+        size = float(np.ptp(values)) + 2.0 * (MARGIN + MARGIN_SHARE * float(np.ptp(values)))
+        middle = min(max(0.5 * float(values.min() + values.max()), least), greatest)
+        box[name] = (
+            max(middle - 0.5 * grown * size, least), min(middle + 0.5 * grown * size, greatest)
+        )  # fmt: skip
+    return Region(easting=box["easting"], northing=box["northing"], depth=space.region.depth)
+
+
+def _padded(values: Array) -> tuple[float, float, float]:
+    """Least, greatest and the margin around."""
+    low, high = float(values.min()), float(values.max())
+    return low, high, MARGIN + MARGIN_SHARE * (high - low)
+
+
+def _depths(stations: xr.Dataset, ensemble: VelocityEnsemble) -> tuple[float, float]:
+    """Depths of events by default, down to the bottom of what the models know.
+
+    They begin at sea level, or at the highest station where all are on land.
+    """
+    depth = stations["depth"].values
+    top = float(depth.min()) if (depth <= 0).all() else 0.0
+    known = [g for g in ensemble.groups if not isinstance(g, LayeredGroup)]
+    if known:
+        return min(min(float(g.depth[0]) for g in known), top), max(
+            float(g.depth[-1]) for g in known
+        )
+    return top, DEEPEST
+
+
+def _within(wanted: tuple[float, float], axis: Array, name: str) -> tuple[float, float]:
+    """A range cut to what a model knows."""
+    low, high = max(wanted[0], float(axis[0])), min(wanted[1], float(axis[-1]))
+    if not low < high:
+        raise GeometryError(
+            f"locate: events may have a {name} of {_told(wanted)} km, the velocity models know "
+            f"{_told((float(axis[0]), float(axis[-1])))} km. Choose a region inside, or check that "
+            "models and stations are in the same projection."
+        )
+    return low, high
+
+
+def _told(values: tuple[float, float]) -> str:
+    """A range in words."""
+    return f"{values[0]:g} to {values[1]:g}"

@@ -16,11 +16,9 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save
 
 import seisnb
-from seisnb.conventions import CheckpointError, OutputError
-from seisnb.io.atomic import replaced
+from seisnb.io.checkpoint import check_folder, read_arrays, start_folder, write_arrays
 from seisnb.survey import survey_checksum
 from seisnb.tomography.config import is_together
 from seisnb.tomography.problem import Problem
@@ -78,46 +76,45 @@ class Checkpoint:
         path = self._path(index)
         if path is None or not path.exists():
             return None
-        arrays = _read(path, "only this member is fitted anew")
+        arrays = read_arrays(path, "only this member is fitted anew")
         return Member(**{field.name: arrays[field.name] for field in fields(Member)})
 
     def save(self, index: int, member: Member) -> None:
         """Keep a finished member."""
         path = self._path(index)
         if path is not None:
-            arrays = {name: np.ascontiguousarray(value) for name, value in asdict(member).items()}
-            _write(path, save(arrays))
+            write_arrays(path, asdict(member))
 
     def load_swarm(self) -> tuple[Array, int, bool] | None:
         """A swarm's positions (particle, n_unknowns), iterations so far, and whether it settled."""
         path = None if self.folder is None else self.folder / "swarm.safetensors"
         if path is None or not path.exists():
             return None
-        arrays = _read(path, RESTART)
+        arrays = read_arrays(path, RESTART)
         return arrays["position"], int(arrays["iteration"][0]), bool(arrays["is_converged"][0])
 
     def save_swarm(self, position: Array, iteration: int, *, is_converged: bool) -> None:
         """Keep a swarm's positions."""
         if self.folder is not None:
             arrays = {
-                "position": np.ascontiguousarray(position),
+                "position": position,
                 "iteration": np.array([iteration]),
                 "is_converged": np.array([is_converged], np.uint8),
             }
-            _write(self.folder / "swarm.safetensors", save(arrays))
+            write_arrays(self.folder / "swarm.safetensors", arrays)
 
     def load_networks(self) -> dict[str, torch.Tensor] | None:
         """The tensors of a swarm of networks, if they are on disk."""
         path = self._networks
         if path is None or not path.exists():
             return None
-        return {name: torch.from_numpy(array) for name, array in _read(path, RESTART).items()}
+        return {name: torch.from_numpy(array) for name, array in read_arrays(path, RESTART).items()}
 
     def save_networks(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Keep a swarm of networks."""
         if self._networks is not None:
             arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-            _write(self._networks, save(arrays))
+            write_arrays(self._networks, arrays)
 
     @property
     def _networks(self) -> Path | None:
@@ -138,7 +135,7 @@ def check_checkpoint(folder: Path | None, survey: xr.Dataset) -> None:
         The folder belongs to another survey or version, or its manifest is damaged.
     """
     if folder is not None:
-        _compare(folder, _manifest(folder), _origin(survey))
+        check_folder(folder, _origin(survey))
 
 
 def open_checkpoint(folder: Path | None, problem: Problem) -> Checkpoint:
@@ -153,46 +150,8 @@ def open_checkpoint(folder: Path | None, problem: Problem) -> Checkpoint:
     """
     if folder is None:
         return Checkpoint(folder=None)
-    identity = {**_origin(problem.survey), **_settings(problem)}
-    found = _manifest(folder)
-    _compare(folder, found, identity)
-    if found is None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"checkpoint: the folder {folder} cannot be made ({error.strerror or error}). "
-                "Choose one in a folder that you can write to."
-            ) from error
-        _write(folder / "manifest.json", json.dumps(identity, indent=1).encode())
+    start_folder(folder, {**_origin(problem.survey), **_settings(problem)})
     return Checkpoint(folder=folder)
-
-
-def _manifest(folder: Path) -> dict[str, Any] | None:
-    """What a folder's run is; None where there is none yet."""
-    manifest = folder / "manifest.json"
-    if not manifest.is_file():
-        return None
-    try:
-        return dict(json.loads(manifest.read_text()))
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"checkpoint: {manifest} is not a JSON object. Delete the folder {folder} to start "
-            "anew."
-        ) from error
-
-
-def _compare(folder: Path, found: dict[str, Any] | None, expected: dict[str, Any]) -> None:
-    """Refuse a manifest that differs, naming the first difference."""
-    if found is None:
-        return
-    for name, value in expected.items():
-        if found.get(name) != value:
-            raise CheckpointError(
-                f"checkpoint: {folder} belongs to another run: its {name} is "
-                f"{_short(found.get(name))}, this run's is {_short(value)}. "
-                "Delete the folder, or choose another one."
-            )
 
 
 def _origin(survey: xr.Dataset) -> dict[str, Any]:
@@ -213,26 +172,3 @@ def _settings(problem: Problem) -> dict[str, Any]:
         if name not in free
     }
     return dict(json.loads(json.dumps(flat)))
-
-
-def _short(value: object) -> str:
-    """A value as a message shows it."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _read(path: Path, consequence: str) -> dict[str, Array]:
-    """The arrays of a file."""
-    try:
-        return load_file(path)
-    except Exception as error:
-        raise CheckpointError(
-            f"checkpoint: {path} cannot be read ({error}). Delete that file and start again; "
-            f"{consequence}."
-        ) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole."""
-    with replaced(path, where="checkpoint") as temporary:
-        temporary.write_bytes(content)

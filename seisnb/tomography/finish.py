@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,11 +54,3 @@ def finish_member(
         ),
         excess=np.zeros(0) if excess is None else excess,
     )
-
-
-def worker_count(n_workers: int) -> int:
-    """Threads to use; 0 means every core this process may run on."""
-    if n_workers:
-        return n_workers
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

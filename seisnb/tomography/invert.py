@@ -11,7 +11,7 @@ import xarray as xr
 
 from seisnb.conventions import Cancelled
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import single_threaded
+from seisnb.inference.base import single_threaded, worker_count
 from seisnb.inference.rml import mean_chi2
 from seisnb.prior import PriorConfig
 from seisnb.survey import used_picks
@@ -21,7 +21,6 @@ from seisnb.tomography.config import (
     NETWORK_SOURCES,
     TomographyConfig,
 )
-from seisnb.tomography.finish import worker_count
 from seisnb.tomography.lengths import choose_lengths
 from seisnb.tomography.members import fit_members
 from seisnb.tomography.networks import check_networks, section_settings

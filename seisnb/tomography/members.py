@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import in_parallel, run, seeded
+from seisnb.inference.base import in_parallel, run, seeded, worker_count
 from seisnb.inference.correction import score_excess
 from seisnb.inference.rml import RandomisedMaximumLikelihood
 from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.config import is_together
 from seisnb.tomography.correction import correction
-from seisnb.tomography.finish import finish_member, worker_count
+from seisnb.tomography.finish import finish_member
 from seisnb.tomography.networks import network_task
 from seisnb.tomography.particles import particle_task
 from seisnb.tomography.peak import Peak

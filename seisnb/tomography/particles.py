@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from seisnb.conventions import Cancelled
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import seeded
+from seisnb.inference.base import seeded, worker_count
 from seisnb.inference.svgd import SteinVariationalGradientDescent
 from seisnb.tomography.checkpoint import Checkpoint, Member
-from seisnb.tomography.finish import finish_member, worker_count
+from seisnb.tomography.finish import finish_member
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem
 from seisnb.traveltime.referee import Referee

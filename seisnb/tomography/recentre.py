@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from seisnb.handles import Handles
-from seisnb.inference.base import in_parallel, single_threaded
+from seisnb.inference.base import in_parallel, single_threaded, worker_count
 from seisnb.inference.correction import common_shift
 from seisnb.inference.rml import posterior_covariance_factor
 from seisnb.tomography.checkpoint import Member
-from seisnb.tomography.finish import finish_member, worker_count
+from seisnb.tomography.finish import finish_member
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem
 from seisnb.traveltime.referee import Referee

@@ -286,7 +286,9 @@ def _jobs(
                 for phase in ("P", "S") if all(has_s) else ("P",):
                     yield (
                         (i, phase, g),
-                        _bound(_layered_table, group, phase, z[i], corners[i], region.depth),
+                        _bound(
+                            _layered_table, group, phase, z[i], corners[i], region.depth, tolerance
+                        ),
                     )
             continue
         grid = grid_of(group, stations, region, step)
@@ -300,7 +302,12 @@ def _bound(make: Callable[..., Table], *arguments: object) -> Callable[[], Table
 
 
 def _layered_table(
-    group: LayeredGroup, phase: str, depth: float, reach: float, bounds: tuple[float, float]
+    group: LayeredGroup,
+    phase: str,
+    depth: float,
+    reach: float,
+    bounds: tuple[float, float],
+    tolerance: float,
 ) -> Table:
     """Exact times of layered models on a grid that is fine near the station and at layers."""
     distance = _growing(reach)
@@ -315,10 +322,26 @@ def _layered_table(
         # at the station itself the ratio of the velocities
         at = v_source / float(model.velocity(np.array(depth), phase))
         nodes[..., k] = np.where(near > 1e-6, found / np.maximum(near, 1e-6), at)
+    return _table(group, nodes, near, tolerance, (distance, levels), source, v_source, growth)
+
+
+def _table(
+    group: Group,
+    nodes: Single,
+    near: Array,
+    tolerance: float,
+    axes: tuple[Array, ...],
+    source: Array,
+    v_source: float,
+    growth: float,
+) -> Table:
+    """A table, compressed where members are many."""
+    heads = None
+    if group.n_members > FEW_MEMBERS:
+        nodes, heads = compressed(nodes, near.astype(np.float32), tolerance)
     return Table(
-        axes=(distance, levels), nodes=nodes, heads=None, source=source,
-        v_source=v_source, growth=growth,
-    )  # fmt: skip
+        axes=axes, nodes=nodes, heads=heads, source=source, v_source=v_source, growth=growth
+    )
 
 
 def _growing(reach: float, least: float = 0.25, rate: float = 0.02, most: float = 4.0) -> Array:
@@ -362,12 +385,9 @@ def _grid_table(
     for k in range(1, group.n_members):
         nodes[..., k] = solve_member(group, hung, k)
     near = background_times(hung.points(), hung.source, hung.v_source, hung.growth)
-    heads = None
-    if group.n_members > FEW_MEMBERS:
-        nodes, heads = compressed(nodes, near.reshape(first.shape), tolerance)
-    return Table(
-        axes=hung.axes, nodes=nodes, heads=heads, source=hung.source,
-        v_source=hung.v_source, growth=hung.growth,
+    return _table(
+        group, nodes, near.reshape(first.shape), tolerance, hung.axes, hung.source,
+        hung.v_source, hung.growth,
     )  # fmt: skip
 
 

@@ -137,6 +137,7 @@ def grid_of(
     if isinstance(group, SectionGroup):
         own, across = group.to_section(x, y)
         along, side = group.to_section(rx, ry)
+        along = np.clip(along, group.along[0], group.along[-1])
         _check(group.along, own, along, "along the section", stations)
         width = float(np.abs(side[:, None] - across[None, :]).max())
         low, high = [min(own.min(), along.min()), 0.0], [max(own.max(), along.max()), width]

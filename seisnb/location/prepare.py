@@ -1,0 +1,187 @@
+"""Everything that all events share: stations, models, travel times, errors of the models."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from seisnb.catalogue import reproject
+from seisnb.conventions import STATIONS, InputError, check_dataset
+from seisnb.handles import Handles, Progress
+from seisnb.inference.base import single_threaded, worker_count
+from seisnb.location.config import LocationConfig
+from seisnb.location.density import Noise
+from seisnb.location.space import Space, space_of
+from seisnb.traveltime.tables import TravelTimeTables, build_tables
+from seisnb.velocity_ensembles import layered_ensemble, mean_model, section_ensemble
+from seisnb.velocity_models import LayeredGroup, LayeredModel, VelocityEnsemble
+
+Array = NDArray[np.float64]
+#: What models can be given as.
+Models = VelocityEnsemble | xr.Dataset | Sequence[LayeredModel]
+
+#: Share of the travel time that 1-D models are off by, at least: a layered earth has lateral
+#: variations, which no spread of layered models stands for.
+SHARE_LAYERED = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What :func:`prepare` made; for any number of calls of :func:`seisnb.location.locate`.
+
+    Attributes
+    ----------
+    stations : xr.Dataset
+        The stations, in the models' projection.
+    ensemble : VelocityEnsemble
+        The models.
+    tables : TravelTimeTables
+        Travel times through all of them.
+    single : TravelTimeTables or None
+        Travel times through their mean; None where they have none.
+    space : Space
+        Where events may be.
+    noise : Noise
+        Errors of the models beyond their spread.
+    """
+
+    stations: xr.Dataset
+    ensemble: VelocityEnsemble
+    tables: TravelTimeTables
+    single: TravelTimeTables | None
+    space: Space
+    noise: Noise
+
+
+def as_ensemble(models: Models) -> VelocityEnsemble:
+    """Models as an ensemble: of :func:`seisnb.tomography.invert`, 1-D models, or already one.
+
+    Raises
+    ------
+    InputError
+        Something else.
+    """
+    if isinstance(models, VelocityEnsemble):
+        return models
+    if isinstance(models, xr.Dataset):
+        return section_ensemble(models)
+    if isinstance(models, list | tuple) and {type(model) for model in models} == {LayeredModel}:
+        return layered_ensemble(models)
+    raise InputError(
+        f"locate: the ensemble is a {type(models).__name__}; expected what read_models, invert, "
+        "layered_ensemble, section_ensemble, volume_ensemble or join_ensembles return."
+    )
+
+
+def prepare(
+    stations: xr.Dataset,
+    models: Models,
+    config: LocationConfig | None = None,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> Prepared:
+    """Compute travel times from stations through all models, once for many events.
+
+    Parameters
+    ----------
+    stations : xr.Dataset
+        Of :func:`seisnb.catalogue.make_stations`; all of them get tables.
+    models : VelocityEnsemble, xr.Dataset or sequence of LayeredModel
+        The ensemble; a tomography ensemble stands where its own eastings say, along northing 0
+        (use :func:`seisnb.velocity_ensembles.section_ensemble` for another place).
+    config : LocationConfig, optional
+        Region, depths, step, errors of the models.
+    progress, cancel : callable, optional
+        As for :func:`seisnb.location.locate`.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    InputError, GeometryError
+        Stations or region outside of the models; see the message.
+    Cancelled
+        Stopped by ``cancel``.
+    """
+    config = config or LocationConfig()
+    handles, begun = Handles.of(progress, cancel), time.monotonic()
+    ensemble = as_ensemble(models)
+    check_dataset(
+        stations, {n: STATIONS[n] for n in ("easting", "northing", "depth")}, where="locate",
+        kind="stations",
+    )  # fmt: skip
+    if ensemble.projection is not None and ensemble.projection != stations.attrs["projection"]:
+        stations = reproject(stations, ensemble.projection)
+    space = space_of(stations, ensemble, config)
+    mean = mean_model(ensemble) if config.single_model else None
+
+    def tables_of(which: VelocityEnsemble, stage: str) -> TravelTimeTables:
+        def told(done: int, total: int, message: str) -> None:
+            gone = time.monotonic() - begun
+            handles.progress(
+                Progress(
+                    stage="tables", done=done, total=total, message=f"{stage}: {message}",
+                    elapsed=gone, remaining=gone / done * (total - done),
+                )
+            )  # fmt: skip
+
+        return build_tables(
+            stations, which, space.region, step=config.table_step,
+            n_workers=worker_count(config.n_workers), progress=told, cancel=handles.is_cancelled,
+        )  # fmt: skip
+
+    with single_threaded():
+        tables = tables_of(ensemble, "all models")
+        single = None if mean is None else tables_of(mean, "mean model")
+    return Prepared(
+        stations=stations, ensemble=ensemble, tables=tables, single=single, space=space,
+        noise=noise_of(ensemble, config),
+    )  # fmt: skip
+
+
+def noise_of(ensemble: VelocityEnsemble, config: LocationConfig) -> Noise:
+    """Errors of the models beyond their spread, as configured or by kind."""
+    share = config.model_share
+    if share is None:
+        is_layered = any(isinstance(group, LayeredGroup) for group in ensemble.groups)
+        share = SHARE_LAYERED if is_layered else 0.0
+    share_s = 2.0 * share if config.model_share_s is None else config.model_share_s
+    return Noise(
+        share=(share, share_s), least=config.model_std_least, most=config.model_std_most
+    )  # fmt: skip
+
+
+def with_config(prepared: Prepared, config: LocationConfig) -> Prepared:
+    """The same travel times for a configuration that leaves the region as it is.
+
+    Raises
+    ------
+    InputError
+        The configuration asks for another region, depth range or step, or for a mean model that was
+        not prepared.
+    """
+    space = space_of(prepared.stations, prepared.ensemble, config)
+    if space.region != prepared.space.region:
+        raise InputError(
+            f"locate: the travel times were prepared for {prepared.space.region}, the "
+            f"configuration asks for {space.region}. Prepare anew with this configuration."
+        )
+    single = prepared.single if config.single_model else None
+    return replace(prepared, noise=noise_of(prepared.ensemble, config), single=single)
+
+
+def stations_checksum(stations: xr.Dataset) -> str:
+    """SHA-256 over names, positions and terms."""
+    digest = hashlib.sha256("\n".join(map(str, stations["station"].values)).encode())
+    for name in ("easting", "northing", "depth", "term_p", "term_s"):
+        digest.update(np.ascontiguousarray(stations[name].values, float).tobytes())
+    return digest.hexdigest()
