@@ -1,4 +1,4 @@
-"""The only door to files: picks, surfaces, arrivals and stations in, picks and results out.
+"""The only door to files: picks, surfaces, arrivals, stations and models in, results out.
 
 Lengths come out in km, times in s, depth positive down from sea level, whatever the file holds.
 """
@@ -10,10 +10,13 @@ from seisnb.io.events import (
     read_arrivals,
     read_stations,
     write_arrivals_csv,
+    write_nonlinloc,
+    write_quakeml,
 )
+from seisnb.io.models import read_models
 from seisnb.io.pick_std import PickStd, parse_pick_std
 from seisnb.io.picks import PICK_FORMATS, PickSummary, describe_picks, read_picks, write_picks
-from seisnb.io.results import open_ensemble, save_ensemble
+from seisnb.io.results import open_ensemble, open_hypocentres, save_ensemble, save_hypocentres
 from seisnb.io.surface import read_surface
 
 __all__ = [
@@ -25,12 +28,17 @@ __all__ = [
     "describe_picks",
     "detect_arrival_format",
     "open_ensemble",
+    "open_hypocentres",
     "parse_pick_std",
     "read_arrivals",
+    "read_models",
     "read_picks",
     "read_stations",
     "read_surface",
     "save_ensemble",
+    "save_hypocentres",
     "write_arrivals_csv",
+    "write_nonlinloc",
     "write_picks",
+    "write_quakeml",
 ]

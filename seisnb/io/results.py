@@ -1,4 +1,4 @@
-"""Ensembles on disk: NetCDF or Zarr, whole or not at all, back without loss.
+"""Results on disk: NetCDF or Zarr, whole or not at all, back without loss.
 
 ``.nc`` is NetCDF-4 (one file, compressed), ``.zarr`` is Zarr (version 2, consolidated; one
 folder). Both hold the Dataset as it is: names, dims, types, units, attributes.
@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from seisnb.conventions import ENSEMBLE, FileFormatError, InputError, OutputError
+from seisnb.conventions import ENSEMBLE, HYPOCENTRES, FileFormatError, InputError, OutputError
 from seisnb.io.atomic import replaced
 
 _ZARR_MARKS = (".zgroup", "zarr.json")
-_KIND = "ensemble"
+#: By kind: the variable that makes a result one of it, and its dims.
+_KINDS = {
+    "ensemble": ("velocity", ENSEMBLE["velocity"].dims),
+    "hypocentres": ("longitude", HYPOCENTRES["longitude"].dims),
+}
 
 
 def save_ensemble(ensemble: xr.Dataset, path: str | Path) -> None:
@@ -41,22 +45,12 @@ def save_ensemble(ensemble: xr.Dataset, path: str | Path) -> None:
         The folder does not exist or cannot be written, the disk is full, or something that is not
         a result stands in the place.
     """
-    path = Path(path)
-    found = _kind(ensemble)
-    if found != _KIND:
-        raise InputError(
-            f"save_ensemble: the Dataset is of kind {found!r}; expected what invert returns, of "
-            f"kind {_KIND!r}."
-        )
-    _check_attributes(ensemble)
-    write = _by_extension(path, {".nc": _write_netcdf, ".zarr": _write_zarr}, "save_ensemble")
-    if path.suffix == ".zarr" and path.is_dir() and not _is_zarr(path) and any(path.iterdir()):
-        raise OutputError(
-            f"save_ensemble: {str(path)!r} is a folder with other things in it; a result would "
-            "replace it. Give another path."
-        )
-    with replaced(path, where="save_ensemble") as temporary:
-        write(ensemble.drop_encoding(), temporary)
+    _save(ensemble, path, "ensemble", "save_ensemble")
+
+
+def save_hypocentres(hypocentres: xr.Dataset, path: str | Path) -> None:
+    """Write what :func:`seisnb.location.locate` returned; all as for :func:`save_ensemble`."""
+    _save(hypocentres, path, "hypocentres", "save_hypocentres")
 
 
 def open_ensemble(path: str | Path, *, load: bool = True) -> xr.Dataset:
@@ -82,35 +76,94 @@ def open_ensemble(path: str | Path, *, load: bool = True) -> xr.Dataset:
     FileFormatError
         The file is not NetCDF or Zarr, is cut short, or holds no ensemble.
     """
+    return _open(path, "ensemble", "open_ensemble", load=load)
+
+
+def open_hypocentres(path: str | Path, *, load: bool = True) -> xr.Dataset:
+    """Open what :func:`save_hypocentres` wrote; all as for :func:`open_ensemble`."""
+    return _open(path, "hypocentres", "open_hypocentres", load=load)
+
+
+def kind_of(path: str | Path) -> str:
+    """The kind that a NetCDF file or Zarr folder says it is; "unknown" if it says none.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or the extension is unknown.
+    FileFormatError
+        It cannot be read.
+    """
+    dataset = _opened(Path(path), "kind_of", load=False)
+    with dataset:
+        return _kind(dataset)
+
+
+def _save(dataset: xr.Dataset, path: str | Path, kind: str, where: str) -> None:
+    """Write a result of a kind."""
     path = Path(path)
-    engine = _by_extension(path, {".nc": "netcdf4", ".zarr": "zarr"}, "open_ensemble")
+    found = _kind(dataset)
+    if found != kind:
+        raise InputError(
+            f"{where}: the Dataset is of kind {found!r}; expected one of kind {kind!r}."
+        )
+    _check_attributes(dataset, where)
+    write = _by_extension(path, {".nc": _write_netcdf, ".zarr": _write_zarr}, where)
+    if path.suffix == ".zarr" and path.is_dir() and not _is_zarr(path) and any(path.iterdir()):
+        raise OutputError(
+            f"{where}: {str(path)!r} is a folder with other things in it; a result would "
+            "replace it. Give another path."
+        )
+    with replaced(path, where=where) as temporary:
+        write(_encoded(dataset), temporary)
+
+
+def _encoded(dataset: xr.Dataset) -> xr.Dataset:
+    """Times to the nanosecond; everything else as it is."""
+    plain = dataset.drop_encoding()
+    for variable in plain.variables.values():
+        if variable.dtype.kind == "M":
+            variable.encoding = {"units": "nanoseconds since 1970-01-01", "dtype": "int64"}
+    return plain
+
+
+def _open(path: str | Path, kind: str, where: str, *, load: bool) -> xr.Dataset:
+    """Open a result of a kind."""
+    path = Path(path)
+    dataset = _opened(path, where, load=load)
+    _check_kind(dataset, path, kind, where)
+    texts = [name for name, part in dataset.variables.items() if part.dtype.kind == "O"]
+    return dataset.assign({name: dataset[name].astype(str) for name in texts})
+
+
+def _opened(path: Path, where: str, *, load: bool) -> xr.Dataset:
+    """The Dataset of a file; unless ``load``, values are read when they are used."""
+    engine = _by_extension(path, {".nc": "netcdf4", ".zarr": "zarr"}, where)
     if not path.exists():
-        raise InputError(f"open_ensemble: {str(path)!r} does not exist. Check the path.")
+        raise InputError(f"{where}: {str(path)!r} does not exist. Check the path.")
     unreadable = FileFormatError(
-        f"open_ensemble: {str(path)!r} cannot be read as {engine}; expected what save_ensemble "
-        "wrote. It may be cut short or of another format: compute or copy it again."
+        f"{where}: {str(path)!r} cannot be read as {engine}; expected what seisnb wrote. It may be "
+        "cut short or of another format: compute or copy it again."
     )
     if path.is_dir() != (engine == "zarr") or (engine == "zarr" and not _is_zarr(path)):
         raise unreadable
     options: dict[str, Any] = {"consolidated": True} if engine == "zarr" else {}
     try:
-        # A "units" of "s" or a NaN is meant as it stands, so only bool and text are decoded.
-        ensemble = xr.open_dataset(path, engine=engine, decode_timedelta=False, **options)
+        # A "units" of "s" or a NaN is meant as it stands, so only bool, text and dates are decoded.
+        dataset = xr.open_dataset(path, engine=engine, decode_timedelta=False, **options)
         if load:
-            with ensemble:
-                ensemble = ensemble.load()
+            with dataset:
+                dataset = dataset.load()
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise unreadable from error
-    _check_ensemble(ensemble, path)
-    texts = [name for name, part in ensemble.variables.items() if part.dtype.kind == "O"]
-    return ensemble.assign({name: ensemble[name].astype(str) for name in texts})
+    return dataset
 
 
 def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
     """Compressed NetCDF-4; the library's own failures become OSError."""
     encoding: dict[Any, dict[str, Any]] = {}
     for name, variable in dataset.variables.items():
-        encoding[name] = {"_FillValue": None}
+        encoding[name] = {**variable.encoding, "_FillValue": None}
         if variable.dtype.kind in "biuf" and variable.ndim:
             encoding[name].update(zlib=True, complevel=4, shuffle=True)
     try:
@@ -143,23 +196,23 @@ def _is_zarr(path: Path) -> bool:
     return any((path / mark).is_file() for mark in _ZARR_MARKS)
 
 
-def _check_ensemble(dataset: xr.Dataset, path: Path) -> None:
-    """The Dataset says that it is an ensemble and holds the members."""
-    velocity = ENSEMBLE["velocity"]
-    if _kind(dataset) != _KIND or "velocity" not in dataset:
+def _check_kind(dataset: xr.Dataset, path: Path, kind: str, where: str) -> None:
+    """The Dataset says that it is of the kind, and holds its main variable."""
+    name, dims = _KINDS[kind]
+    if _kind(dataset) != kind or name not in dataset:
         found = f"is of kind {_kind(dataset)!r} and holds {sorted(map(str, dataset))[:10]}"
-    elif dataset["velocity"].dims != velocity.dims:
-        found = f"has velocity over {dataset['velocity'].dims}"
+    elif dataset[name].dims != dims:
+        found = f"has {name} over {dataset[name].dims}"
     else:
         return
     dataset.close()
     raise FileFormatError(
-        f"open_ensemble: {str(path)!r} {found}; expected kind {_KIND!r} with velocity over "
-        f"{velocity.dims}. Open what save_ensemble wrote."
+        f"{where}: {str(path)!r} {found}; expected kind {kind!r} with {name} over {dims}. Open "
+        "what seisnb wrote."
     )
 
 
-def _check_attributes(dataset: xr.Dataset) -> None:
+def _check_attributes(dataset: xr.Dataset, where: str) -> None:
     """Attributes must be what NetCDF and Zarr both keep."""
     parts = {"the Dataset": dataset.attrs} | {
         f"{name!r}": variable.attrs for name, variable in dataset.variables.items()
@@ -171,7 +224,7 @@ def _check_attributes(dataset: xr.Dataset) -> None:
                 isinstance(item, str | int | float | np.number) for item in items
             ):
                 raise InputError(
-                    f"save_ensemble: the attribute {name!r} of {owner} is {value!r}; expected text "
+                    f"{where}: the attribute {name!r} of {owner} is {value!r}; expected text "
                     "or numbers. Write true as 1, a missing value by leaving it out, and anything "
                     "else as JSON text."
                 )

@@ -210,7 +210,7 @@ def test_attributes_that_would_be_lost_are_refused(
 
 
 def test_only_ensembles_are_saved(ensemble: xr.Dataset, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="of kind 'survey'; expected what invert returns"):
+    with pytest.raises(InputError, match="of kind 'survey'; expected one of kind 'ensemble'"):
         save_ensemble(ensemble.assign_attrs(kind="survey"), tmp_path / "a.nc")
     with pytest.raises(InputError, match="'a.txt' ends in '.txt'; expected .nc or .zarr"):
         save_ensemble(ensemble, tmp_path / "a.txt")
