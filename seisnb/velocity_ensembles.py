@@ -230,6 +230,7 @@ def join_ensembles(
         vpvs=np.concatenate([e.vpvs for e in ensembles]),
         name=tuple(name for e in ensembles for name in e.name),
         projection=known.pop() if known else None,
+        notes=tuple(note for e in ensembles for note in e.notes),
     )
 
 

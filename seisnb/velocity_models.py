@@ -209,6 +209,8 @@ class VelocityEnsemble:
     projection : str or None
         PROJ string of the eastings and northings of sections and volumes; None where there are
         only layers, or where they are in the stations' frame.
+    notes : tuple of str
+        What a reader assumed.
     """
 
     groups: tuple[Group, ...]
@@ -216,6 +218,7 @@ class VelocityEnsemble:
     vpvs: Array
     name: tuple[str, ...]
     projection: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse members without weight, Vp/Vs or name.

@@ -12,10 +12,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from seisnb.conventions import FileFormatError, InputError
 from seisnb.io.events.columns import Table, header_names, read_table, require
@@ -29,7 +31,13 @@ from seisnb.velocity_ensembles import (
 )
 from seisnb.velocity_models import LayeredModel, VelocityEnsemble
 
+Array = NDArray[np.float64]
+
 WHERE = "read_models"
+#: A last layer's gradient is not followed beyond this P velocity [km/s], which no rock above 400 km
+#: reaches; and where it would be at a depth of 100 km, a gradient that only repeats the layer
+#: above is none: tables made by differences end so.
+FASTEST, JUDGED_AT = 9.5, 100.0
 #: Names of columns, and the units that other names stand for.
 COLUMNS = {
     "model": ("model", "name", "member"),
@@ -81,19 +89,21 @@ def read_models(
     if not files:
         raise InputError(f"{WHERE}: no files. Give at least one.")
     layers: list[LayeredModel] = []
+    notes: list[str] = []
     others: list[VelocityEnsemble] = []
     for path in map(Path, files):
         if path.suffix in (".nc", ".zarr"):
             others.append(_gridded(path, vpvs, vpvs_std, origin, azimuth, projection, seed))
         else:
-            layers += _layers(read_text(path, where=WHERE))
+            layers += _layers(read_text(path, where=WHERE), notes)
     groups = [[m for m in layers if m.vs is not None], [m for m in layers if m.vs is None]]
     ensembles = [
         layered_ensemble(group, vpvs=vpvs, vpvs_std=vpvs_std, seed=seed)
         for group in groups
         if group
     ] + others
-    return ensembles[0] if len(ensembles) == 1 else join_ensembles(ensembles)
+    whole = ensembles[0] if len(ensembles) == 1 else join_ensembles(ensembles)
+    return replace(whole, notes=(*whole.notes, *notes))
 
 
 def _gridded(
@@ -126,11 +136,11 @@ def _gridded(
     )  # fmt: skip
 
 
-def _layers(text: TextFile) -> list[LayeredModel]:
+def _layers(text: TextFile, notes: list[str]) -> list[LayeredModel]:
     """The 1-D models of a text file."""
     rows = [line for line in text.rows() if line.fields[0].upper() == "LAYER"]
     if rows:
-        return [_nonlinloc(rows, text.stem)]
+        return [_nonlinloc(rows, text.stem, notes)]
     if not {"depth", "depth_km", "depth_m", "z", "top"} & set(header_names(text)):
         raise text.line(1).error(
             "no line starts with LAYER, and the first line names no column 'depth'",
@@ -145,13 +155,13 @@ def _layers(text: TextFile) -> list[LayeredModel]:
         table.check(line)
         name = table.text(line, "model")
         by_model.setdefault(name, []).append(line)
-    return [_tabled(table, rows, name or text.stem) for name, rows in by_model.items()]
+    return [_tabled(table, rows, name or text.stem, notes) for name, rows in by_model.items()]
 
 
-def _tabled(table: Table, rows: list[Line], name: str) -> LayeredModel:
+def _tabled(table: Table, rows: list[Line], name: str, notes: list[str]) -> LayeredModel:
     """One model of a table."""
 
-    def column(quantity: str) -> np.ndarray:
+    def column(quantity: str) -> Array:
         if quantity not in table.index:
             return np.zeros(len(rows))
         unit = table.names[table.index[quantity]]
@@ -161,25 +171,62 @@ def _tabled(table: Table, rows: list[Line], name: str) -> LayeredModel:
     depth = column("depth")
     _increasing(rows, depth)
     has_s = "vs" in table.index
-    return LayeredModel(
-        name=name, top=depth, vp=column("vp"), vp_gradient=column("vp_grad"),
-        vs=column("vs") if has_s else None, vs_gradient=column("vs_grad") if has_s else None,
+    return _ended(
+        name, depth, column("vp"), column("vp_grad"), column("vs") if has_s else None,
+        column("vs_grad") if has_s else None, notes,
     )  # fmt: skip
 
 
-def _nonlinloc(rows: list[Line], name: str) -> LayeredModel:
+def _nonlinloc(rows: list[Line], name: str, notes: list[str]) -> LayeredModel:
     """The model of the LAYER lines of a control file."""
     what = ("depth", "Vp", "Vp gradient", "Vs", "Vs gradient")
     values = np.array([[line.real(i + 1, w) for i, w in enumerate(what)] for line in rows])
     _increasing(rows, values[:, 0])
     has_s = bool((values[:, 3] > 0).all())
-    return LayeredModel(
-        name=name, top=values[:, 0], vp=values[:, 1], vp_gradient=values[:, 2],
-        vs=values[:, 3] if has_s else None, vs_gradient=values[:, 4] if has_s else None,
+    return _ended(
+        name, values[:, 0], values[:, 1], values[:, 2], values[:, 3] if has_s else None,
+        values[:, 4] if has_s else None, notes,
     )  # fmt: skip
 
 
-def _increasing(rows: list[Line], depth: np.ndarray) -> None:
+def _ended(
+    name: str,
+    top: Array,
+    vp: Array,
+    vp_gradient: Array,
+    vs: Array | None,
+    vs_gradient: Array | None,
+    notes: list[str],
+) -> LayeredModel:
+    """The model with a last layer that rock can have."""
+    reach = max(JUDGED_AT - float(top[-1]), 0.0)
+    if float(vp[-1] + vp_gradient[-1] * reach) > FASTEST:
+        is_repeated = top.size > 1 and np.isclose(vp_gradient[-1], vp_gradient[-2], rtol=1e-6)
+        if is_repeated or vp[-1] >= FASTEST:
+            vp_gradient = np.append(vp_gradient[:-1], 0.0)
+            vs_gradient = None if vs_gradient is None else np.append(vs_gradient[:-1], 0.0)
+            notes.append(
+                f"{name}: the gradient of the last layer, {top[-1]:g} km down, repeats that of the "
+                f"layer above and would lead to {vp[-1] + vp_gradient[-2] * reach:.1f} km/s at "
+                f"{JUDGED_AT:g} km; the velocity is held at {vp[-1]:g} km/s there."
+            )
+        elif top.size > 1:
+            depth = float(top[-1] + (FASTEST - vp[-1]) / vp_gradient[-1])
+            notes.append(
+                f"{name}: velocity is held at {FASTEST:g} km/s below {depth:.1f} km, where the "
+                "gradient of the last layer leads to."
+            )
+            if vs is not None and vs_gradient is not None:
+                end = vs[-1] + vs_gradient[-1] * (depth - top[-1])
+                vs, vs_gradient = np.append(vs, end), np.append(vs_gradient, 0.0)
+            top, vp = np.append(top, depth), np.append(vp, FASTEST)
+            vp_gradient = np.append(vp_gradient, 0.0)
+    return LayeredModel(
+        name=name, top=top, vp=vp, vp_gradient=vp_gradient, vs=vs, vs_gradient=vs_gradient
+    )
+
+
+def _increasing(rows: list[Line], depth: Array) -> None:
     """Refuse layers that are not in order."""
     for line, above, below in zip(rows[1:], depth[:-1], depth[1:], strict=True):
         if not below > above:

@@ -49,6 +49,21 @@ class LocationConfig:
     model_share_s: float | None = field(
         default=None, metadata=_help("the same for S; twice that of P by default")
     )
+    smooth_share: float | None = field(
+        default=None,
+        metadata=_help(
+            "share of the travel time by which neighbouring paths err together, smoothly over "
+            "azimuth; by default for 1-D models, which leave out lateral variation, half of what "
+            "they differ by, 0.02 to 0.05; else 0"
+        ),
+    )
+    vpvs_std: float | None = field(
+        default=None,
+        metadata=_help(
+            "standard deviation of Vp/Vs around that of the models; by default 0.04 for 1-D "
+            "models, else 0"
+        ),
+    )
     model_std_least: float = field(
         default=0.1, metadata=_help("least such error, where there is any", "s")
     )
@@ -124,6 +139,8 @@ class LocationConfig:
             "outlier_window": (0.0 < self.outlier_window < np.inf, "above 0 s"),
             "model_share": (self._is_share(self.model_share), "0 to 1, or None"),
             "model_share_s": (self._is_share(self.model_share_s), "0 to 1, or None"),
+            "smooth_share": (self._is_share(self.smooth_share), "0 to 1, or None"),
+            "vpvs_std": (self._is_share(self.vpvs_std), "0 to 1, or None"),
             "model_std_least": (0.0 <= self.model_std_least < np.inf, "0 s or more"),
             "model_std_most": (
                 self.model_std_most >= self.model_std_least, "model_std_least or more"

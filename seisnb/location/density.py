@@ -12,13 +12,14 @@ from seisnb.location.config import LocationConfig
 from seisnb.location.kernels import equal_differential_time, gaussian, robust
 from seisnb.location.picks import EventPicks
 from seisnb.location.space import Space
+from seisnb.location.variants import Variants
 from seisnb.traveltime.tables import TravelTimeTables
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 
-#: Points that are looked at together, so that their residuals stay in the cache.
-N_TOGETHER = 96
+#: Points times members that are looked at together, so that their residuals stay in the cache.
+N_TOGETHER = 96 * 256
 #: Velocities by which a cell's size becomes a time while cells are divided [km/s].
 CELL_P, CELL_S = 6.0, 3.5
 
@@ -30,14 +31,20 @@ class Noise:
     Attributes
     ----------
     share : tuple of float
-        Share of the travel time, for P and S.
+        Share of the travel time, for P and S, that every pick errs by on its own.
     least, most : float
         Its limits where it is not zero [s].
+    smooth : float
+        Share of the travel time that all picks err by together, smoothly over azimuth.
+    vpvs_std : float
+        Standard deviation of Vp/Vs beyond that of the models.
     """
 
     share: tuple[float, float]
     least: float
     most: float
+    smooth: float = 0.0
+    vpvs_std: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +83,9 @@ class EventDensity:
     term, term_std : Array, (n_picks,)
         Station term of every pick and its standard deviation [s].
     log_weight : Array, (n_members,)
-        Log prior weights of the members.
+        Log prior weights of the members, or of their variants.
+    variants : Variants or None
+        Members with smooth errors; "members" are then these.
     """
 
     event: EventPicks
@@ -87,16 +96,31 @@ class EventDensity:
     term: Array
     term_std: Array
     log_weight: Array
+    variants: Variants | None = None
 
     def travel_times(self, points: Array, members: NDArray[np.intp] | None = None) -> Single:
         """Predicted travel time of every pick, station term included, (n_picks, n, m) [s]."""
-        n_members = self.tables.n_members if members is None else members.size
-        times = np.empty((self.event.n_picks, points.shape[0], n_members), np.float32)
+        chosen = np.arange(self.log_weight.size) if members is None else members
+        times = np.empty((self.event.n_picks, points.shape[0], chosen.size), np.float32)
         for station in np.unique(self.event.station):
-            p, s = self.tables.times(int(station), points, members)
+            p, s = self._times(int(station), points, chosen)
             for i in np.flatnonzero(self.event.station == station):
                 times[i] = (s if self.event.is_s[i] else p) + np.float32(self.term[i])
         return times
+
+    def _times(
+        self, station: int, points: Array, chosen: NDArray[np.intp]
+    ) -> tuple[Single, Single]:
+        """P and S times from one station for some members or variants."""
+        if self.variants is None:
+            everything = chosen.size == self.tables.n_members
+            return self.tables.times(station, points, None if everything else chosen)
+        base, back = np.unique(self.variants.base[chosen], return_inverse=True)
+        p, s = self.tables.times(station, points, base)
+        x, y = self.tables.place(station)
+        factor = self.variants.factors(np.arctan2(x - points[:, 0], y - points[:, 1]), chosen)
+        shear = (1.0 + self.variants.shear[chosen]).astype(np.float32)
+        return p[:, back] * factor, s[:, back] * (factor * shear)
 
     def sigma(self, times: Single) -> Array:
         """Standard deviation of every pick at every point, (n_picks, n) [s]."""
@@ -134,13 +158,12 @@ class EventDensity:
         ``half_width`` (n,) [km] widens the sigmas by the standard deviation of the times over cubes
         of that half-width.
         """
+        n = max(N_TOGETHER // (self.log_weight.size if members is None else members.size), 16)
         parts = [
             self._evaluate(
-                points[i : i + N_TOGETHER],
-                members,
-                None if half_width is None else half_width[i : i + N_TOGETHER],
+                points[i : i + n], members, None if half_width is None else half_width[i : i + n]
             )
-            for i in range(0, points.shape[0], N_TOGETHER)
+            for i in range(0, points.shape[0], n)
         ]
         return Evaluation(
             log_likelihood=np.concatenate([part.log_likelihood for part in parts]),

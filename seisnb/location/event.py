@@ -139,15 +139,30 @@ def locate_event(
         trial_log_density = float(exact(trial[None])[0][0]) - draws.log_evidence
     low, high = density.space.low, density.space.high
     near = (points - low < 0.02 * (high - low)) | (high - points < 0.02 * (high - low))
+    by_variant = density.log_weight + draws.model_log_evidence
+    if density.variants is not None:
+        model = density.variants.base[model]
     return Posterior(
         points=points, origin=origin, model=model, log_density=draws.log_density[chosen],
         best=best, best_log_density=best_log_density,
         residual=residual, predicted_std=predicted_std, sigma=sigma,
         weight=density.weights(residual, sigma), ess=draws.ess, log_evidence=draws.log_evidence,
-        model_log_evidence=draws.model_log_evidence,
-        model_probability=softmax(density.log_weight + draws.model_log_evidence),
+        model_log_evidence=(
+            _by_member(by_variant, density) - _by_member(density.log_weight, density)
+        ),
+        model_probability=np.exp(_by_member(by_variant - logsumexp(by_variant), density)),
         edge_mass=float(near[:, :2].any(axis=1).mean()), trial_log_density=trial_log_density,
     )  # fmt: skip
+
+
+def _by_member(log_values: Array, density: EventDensity) -> Array:
+    """Log of the sum over the variants of every member."""
+    if density.variants is None:
+        return log_values
+    base = density.variants.base
+    found = np.full(int(base.max()) + 1, -np.inf)
+    np.logaddexp.at(found, base, log_values)
+    return found
 
 
 def _cells(
@@ -161,8 +176,8 @@ def _cells(
     members = None
     log_weight = density.log_weight
     if log_weight.size > N_SUBSET:
-        members = np.unique(systematic(log_weight, N_SUBSET, rng))
-        log_weight = np.full(members.size, -np.log(members.size))
+        members, counts = np.unique(systematic(log_weight, N_SUBSET, rng), return_counts=True)
+        log_weight = np.log(counts / counts.sum())
 
     def smoothed(points: Array, half_width: Array) -> Array:
         found = density.evaluate(points, members, half_width)

@@ -1,6 +1,6 @@
 """Likelihoods of arrival times with the origin time integrated out, compiled, many members at once.
 
-Each takes residuals to an origin time of zero, d = observed - travel time (pick, point, member),
+Each likelihood takes residuals to an origin time of zero, d = observed - travel time (pick, point, member),
 and standard deviations (pick, point), and returns for every point and member the log of
 
     L = int prod_i f((d_i - t0) / sigma_i) / sigma_i dt0
@@ -208,3 +208,20 @@ def equal_differential_time(residual, sigma):
         for k in range(n_members):
             log_l[p, k] = n_picks * np.log(max(log_l[p, k], 1e-300))
     return log_l
+
+
+@njit(**_JIT)
+def find_cells(middle, half, points):
+    """Index of the cell (n, 3) that holds each of the points (m, 3); -1 where none does."""
+    found = np.full(points.shape[0], -1, np.int64)
+    for i in range(points.shape[0]):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        for j in range(middle.shape[0]):
+            if (
+                abs(x - middle[j, 0]) <= half[j, 0]
+                and abs(y - middle[j, 1]) <= half[j, 1]
+                and abs(z - middle[j, 2]) <= half[j, 2]
+            ):
+                found[i] = j
+                break
+    return found

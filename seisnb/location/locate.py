@@ -26,6 +26,7 @@ from seisnb.location.picks import EventPicks, events_to_locate
 from seisnb.location.prepare import Models, Prepared, prepare, stations_checksum, with_config
 from seisnb.location.result import Located, hypocentres_dataset
 from seisnb.location.terms import Terms, estimated
+from seisnb.location.variants import Variants, draw_variants
 from seisnb.projection import Projection
 from seisnb.traveltime.tables import TravelTimeTables
 
@@ -157,6 +158,14 @@ def _locate_all(
             )
         )  # fmt: skip
 
+    log_weight = prepared.ensemble.log_weight
+    variants = draw_variants(
+        log_weight.size, prepared.noise.smooth,
+        prepared.noise.vpvs_std / float(np.mean(prepared.ensemble.vpvs)), config.seed,
+    )  # fmt: skip
+    if variants is not None:
+        log_weight = variants.log_weight(log_weight)
+
     def work(index: int) -> Located | None:
         event = events[index]
         place = tuple(
@@ -164,18 +173,21 @@ def _locate_all(
             for name in ("easting", "northing")
         )
 
-        def by(tables: TravelTimeTables, log_weight: Array) -> Posterior:
+        def by(
+            tables: TravelTimeTables, log_weight: Array, variants: Variants | None = None
+        ) -> Posterior:
             term, term_std = terms.of(event)
             density = EventDensity(
                 event=event, tables=tables, space=prepared.space, noise=prepared.noise,
                 config=config, term=term, term_std=term_std, log_weight=log_weight,
+                variants=variants,
             )  # fmt: skip
             return locate_event(
                 density, (place[0], place[1]), config, index, n_samples=n_samples,
                 trial=trials[index], is_cancelled=handles.is_cancelled,
             )  # fmt: skip
 
-        multi = by(prepared.tables, prepared.ensemble.log_weight)
+        multi = by(prepared.tables, log_weight, variants)
         single = None if prepared.single is None else by(prepared.single, np.zeros(1))
         if handles.is_cancelled():
             return None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from seisnb.location.kernels import find_cells
 from seisnb.location.space import Space
 from seisnb.traveltime.tables_grid import Region
 
@@ -101,17 +102,8 @@ class CellDraws:
 
     def log_density(self, points: Array) -> Array:
         """Log density at points (n, 3); minus infinity outside of all cells."""
-        found = np.full(points.shape[0], -np.inf)
-        block = max(1, 2_000_000 // max(self.cells.half.shape[0], 1))
-        for i in range(0, points.shape[0], block):
-            part = points[i : i + block]
-            inside = np.ones((part.shape[0], self.cells.half.shape[0]), bool)
-            for axis in range(3):
-                away = np.abs(part[:, axis, None] - self.cells.middle[None, :, axis])
-                inside &= away <= self.cells.half[None, :, axis]
-            hit = inside.any(axis=1)
-            found[i : i + block][hit] = self._density(inside[hit].argmax(axis=1))
-        return found
+        at = find_cells(self.cells.middle, np.ascontiguousarray(self.cells.half), points)
+        return np.where(at >= 0, self._density(np.maximum(at, 0)), -np.inf)
 
     def _density(self, at: NDArray[np.intp]) -> Array:
         """Log density inside cells."""

@@ -18,6 +18,7 @@ from seisnb.inference.base import single_threaded, worker_count
 from seisnb.location.config import LocationConfig
 from seisnb.location.density import Noise
 from seisnb.location.space import Space, space_of
+from seisnb.traveltime.layered import layered_times
 from seisnb.traveltime.tables import TravelTimeTables, build_tables
 from seisnb.velocity_ensembles import layered_ensemble, mean_model, section_ensemble
 from seisnb.velocity_models import LayeredGroup, LayeredModel, VelocityEnsemble
@@ -29,6 +30,11 @@ Models = VelocityEnsemble | xr.Dataset | Sequence[LayeredModel]
 #: Share of the travel time that 1-D models are off by, at least: a layered earth has lateral
 #: variations, which no spread of layered models stands for.
 SHARE_LAYERED = 0.02
+#: What neighbouring paths share: half of what the models' own apparent slownesses differ by,
+#: within limits; they are measured between two distances, from one depth [km].
+SMOOTH_SHARE, SMOOTH_LIMITS, SMOOTH_FROM = 0.5, (0.02, 0.05), (50.0, 150.0, 15.0)
+#: What Vp/Vs of one region may be off by.
+VPVS_STD_LAYERED = 0.04
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,14 +156,32 @@ def prepare(
 
 def noise_of(ensemble: VelocityEnsemble, config: LocationConfig) -> Noise:
     """Errors of the models beyond their spread, as configured or by kind."""
-    share = config.model_share
-    if share is None:
-        is_layered = any(isinstance(group, LayeredGroup) for group in ensemble.groups)
-        share = SHARE_LAYERED if is_layered else 0.0
-    share_s = 2.0 * share if config.model_share_s is None else config.model_share_s
+    is_layered = any(isinstance(group, LayeredGroup) for group in ensemble.groups)
+
+    def chosen(value: float | None, layered: float) -> float:
+        if value is not None:
+            return value
+        return layered if is_layered else 0.0
+
+    share = chosen(config.model_share, SHARE_LAYERED)
     return Noise(
-        share=(share, share_s), least=config.model_std_least, most=config.model_std_most
+        share=(share, 2.0 * share if config.model_share_s is None else config.model_share_s),
+        least=config.model_std_least, most=config.model_std_most,
+        smooth=chosen(config.smooth_share, _smooth(ensemble) if is_layered else 0.0),
+        vpvs_std=chosen(config.vpvs_std, VPVS_STD_LAYERED),
     )  # fmt: skip
+
+
+def _smooth(ensemble: VelocityEnsemble) -> float:
+    """By how much times along one azimuth may be off, as a share: what the models differ by."""
+    near, far, depth = SMOOTH_FROM
+    found = []
+    for group in ensemble.groups:
+        if isinstance(group, LayeredGroup):
+            for model in group.models:
+                times = layered_times(model, "P", 0.0, np.array([near, far]), np.array([depth]))
+                found.append(float(times[1, 0] - times[0, 0]))
+    return float(np.clip(SMOOTH_SHARE * np.std(found) / np.mean(found), *SMOOTH_LIMITS))
 
 
 def with_config(prepared: Prepared, config: LocationConfig) -> Prepared:

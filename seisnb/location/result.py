@@ -89,9 +89,10 @@ def hypocentres_dataset(
             "seisnb_version": seisnb.__version__,
             "projection": projection.proj,
             "config": json.dumps(asdict(config)),
-            "model_share": json.dumps(prepared.noise.share),
+            "noise": json.dumps(asdict(prepared.noise)),
             "region": json.dumps(asdict(prepared.space.region)),
             "ensemble_kinds": json.dumps(prepared.ensemble.kinds),
+            "ensemble_notes": json.dumps(prepared.ensemble.notes),
             "ensemble_checksum": prepared.ensemble.checksum,
             "log_prior_weight": json.dumps(
                 [round(float(w), 6) for w in np.maximum(prepared.ensemble.log_weight, -700.0)]

@@ -127,6 +127,10 @@ class TravelTimeTables:
             for table in self._tables.values()
         )
 
+    def place(self, station: int) -> tuple[float, float]:
+        """Easting and northing of a station [km]."""
+        return float(self._place[0][station]), float(self._place[1][station])
+
     def times(
         self, station: int, points: Array, members: NDArray[np.intp] | None = None
     ) -> tuple[Single, Single]:
