@@ -1,7 +1,7 @@
 """Likelihoods of arrival times with the origin time integrated out, compiled, many members at once.
 
-Each likelihood takes residuals to an origin time of zero, d = observed - travel time (pick, point, member),
-and standard deviations (pick, point), and returns for every point and member the log of
+Each likelihood takes residuals to an origin time of zero, d = observed - travel time (pick, point,
+member), and standard deviations (pick, point), and returns for every point and member the log of
 
     L = int prod_i f((d_i - t0) / sigma_i) / sigma_i dt0
 
