@@ -25,6 +25,7 @@ from seisnb.location.event import Posterior, locate_event
 from seisnb.location.picks import EventPicks, events_to_locate
 from seisnb.location.prepare import Models, Prepared, prepare, stations_checksum, with_config
 from seisnb.location.result import Located, hypocentres_dataset
+from seisnb.location.station_depths import check_station_depths
 from seisnb.location.terms import Terms, estimated
 from seisnb.location.variants import Variants, draw_variants
 from seisnb.projection import Projection
@@ -99,6 +100,7 @@ def locate(
     config = config or LocationConfig()
     handles, begun = Handles.of(progress, cancel), time.monotonic()
     events, left_out = events_to_locate(arrivals, stations, config)
+    notes = check_station_depths(stations) if config.check_station_depths else []
     if prepared is None:
         used = np.unique(np.concatenate([event.station for event in events]))
         prepared = prepare(
@@ -125,6 +127,7 @@ def locate(
         config,
         terms,
         left_out,
+        notes,
         elapsed=time.monotonic() - begun,
         is_cancelled=len(done) < len(events),
     )

@@ -47,6 +47,7 @@ def hypocentres_dataset(
     config: LocationConfig,
     terms: Terms,
     left_out: Mapping[str, str],
+    notes: Sequence[str],
     *,
     elapsed: float,
     is_cancelled: bool,
@@ -92,7 +93,14 @@ def hypocentres_dataset(
             "noise": json.dumps(asdict(prepared.noise)),
             "region": json.dumps(asdict(prepared.space.region)),
             "ensemble_kinds": json.dumps(prepared.ensemble.kinds),
-            "ensemble_notes": json.dumps(prepared.ensemble.notes),
+            "notes": json.dumps(
+                [
+                    *_notes_of(arrivals),
+                    *_notes_of(prepared.stations),
+                    *prepared.ensemble.notes,
+                    *notes,
+                ]
+            ),
             "ensemble_checksum": prepared.ensemble.checksum,
             "log_prior_weight": json.dumps(
                 [round(float(w), 6) for w in np.maximum(prepared.ensemble.log_weight, -700.0)]
@@ -178,6 +186,11 @@ def _posteriors(
             {"units": "1", "long_name": "probability of the smallest region that holds the trial"},
         )  # fmt: skip
     return found
+
+
+def _notes_of(dataset: xr.Dataset) -> list[str]:
+    """What a reader noted."""
+    return [str(note) for note in json.loads(dataset.attrs.get("notes", "[]"))]
 
 
 def _nanoseconds(seconds: Array) -> NDArray[np.timedelta64]:

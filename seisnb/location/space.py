@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from seisnb.conventions import GeometryError
 from seisnb.location.config import LocationConfig
@@ -18,6 +20,8 @@ Array = NDArray[np.float64]
 #: Events may lie so far outside of their stations by default: so many km, and this share of the
 #: stations' extent.
 MARGIN, MARGIN_SHARE = 50.0, 0.25
+#: Stations whose depths tell where the rock begins.
+N_NEAR = 3
 #: Depth to which events are looked for in 1-D models by default [km].
 DEEPEST = 80.0
 
@@ -32,10 +36,14 @@ class Space:
         The box [km].
     sections : tuple of SectionGroup
         Sections whose surface bounds the rock above and whose ends bound it along the line.
+    stations : Array, (n, 3), or None
+        Without sections: events lie under the highest of the stations nearest to them, so that
+        none is in the water that OBS stand under, or in the air.
     """
 
     region: Region
     sections: tuple[SectionGroup, ...] = ()
+    stations: Array | None = None
 
     @property
     def low(self) -> Array:
@@ -47,6 +55,12 @@ class Space:
         """Greatest easting, northing and depth [km]."""
         return np.array([getattr(self.region, n)[1] for n in ("easting", "northing", "depth")])
 
+    @cached_property
+    def _tree(self) -> cKDTree:
+        """For the stations nearest to a place."""
+        assert self.stations is not None
+        return cKDTree(self.stations[:, :2])
+
     def log_prior(self, points: Array, slack: Array | float = 0.0) -> Array:
         """Log prior density [1/km^3] at points (n, 3); minus infinity outside and above the rock.
 
@@ -57,6 +71,10 @@ class Space:
             along, _ = section.to_section(points[:, 0], points[:, 1])
             inside &= (along >= section.along[0]) & (along <= section.along[-1])
             inside &= points[:, 2] >= np.interp(along, section.along, section.surface) - slack
+        if self.stations is not None:
+            n_near = min(N_NEAR, self.stations.shape[0])
+            _, near = self._tree.query(points[:, :2], k=[*range(1, n_near + 1)])
+            inside &= points[:, 2] >= self.stations[near, 2].min(axis=1) - slack
         return np.where(inside, -np.log(np.prod(self.high - self.low)), -np.inf)
 
 
@@ -83,7 +101,9 @@ def space_of(stations: xr.Dataset, ensemble: VelocityEnsemble, config: LocationC
         if not isinstance(group, LayeredGroup):
             top, bottom = _within((top, bottom), group.depth, "depth")
     space = Space(
-        region=Region(easting=easting, northing=northing, depth=(top, bottom)), sections=sections
+        region=Region(easting=easting, northing=northing, depth=(top, bottom)),
+        sections=sections,
+        stations=None if sections else _places(stations),
     )
     grid = [np.linspace(a, b, 24) for a, b in zip(space.low, space.high, strict=True)]
     points = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -94,6 +114,11 @@ def space_of(stations: xr.Dataset, ensemble: VelocityEnsemble, config: LocationC
             "region or depth_range, or check the models' origin and azimuth."
         )
     return space
+
+
+def _places(stations: xr.Dataset) -> Array:
+    """Easting, northing, depth of stations."""
+    return np.column_stack([stations[n].values for n in ("easting", "northing", "depth")])
 
 
 def event_box(space: Space, easting: Array, northing: Array, grown: float = 1.0) -> Region:
@@ -118,10 +143,9 @@ def _padded(values: Array) -> tuple[float, float, float]:
 def _depths(stations: xr.Dataset, ensemble: VelocityEnsemble) -> tuple[float, float]:
     """Depths of events by default, down to the bottom of what the models know.
 
-    They begin at sea level, or at the highest station where all are on land.
+    They begin at the highest station, or at sea level if that is higher.
     """
-    depth = stations["depth"].values
-    top = float(depth.min()) if (depth <= 0).all() else 0.0
+    top = min(float(stations["depth"].min()), 0.0)
     known = [g for g in ensemble.groups if not isinstance(g, LayeredGroup)]
     if known:
         return min(min(float(g.depth[0]) for g in known), top), max(

@@ -1,0 +1,101 @@
+"""Land and sea: coastlines for maps, and whether a place is on land.
+
+The outlines are Natural Earth's at 1:50 million (public domain), from the npm package world-atlas,
+to 0.0001 degrees: good to a few kilometres.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+#: Kilometres to a degree of latitude.
+DEGREE = 111.195
+
+
+@cache
+def land_rings() -> tuple[Array, ...]:
+    """Closed outlines of land, islands, inland seas: (n, 2) longitude, latitude [degrees]."""
+    with files("seisnb").joinpath("assets", "land.npz").open("rb") as stream:
+        stored = np.load(stream, allow_pickle=False)
+        points = np.cumsum(stored["step"], axis=0) * 1e-4
+        ends = np.cumsum(stored["count"])[:-1]
+    return tuple(np.split(points, ends))
+
+
+def is_land(longitude: ArrayLike, latitude: ArrayLike) -> NDArray[np.bool_]:
+    """Whether places [degrees] are on land, elementwise.
+
+    Examples
+    --------
+    >>> is_land([-120.0, -130.0], [45.0, 45.0]).tolist()
+    [True, False]
+    """
+    x, y = _wrapped(longitude), np.asarray(latitude, float)
+    inside = np.zeros(np.broadcast_shapes(x.shape, y.shape), bool)
+    for ring in land_rings():
+        (west, south), (east, north) = ring.min(axis=0), ring.max(axis=0)
+        near = (x >= west) & (x <= east) & (y >= south) & (y <= north)
+        for index in zip(*np.nonzero(near), strict=True):
+            inside[index] ^= _is_within(ring, float(x[index]), float(y[index]))
+    return inside
+
+
+def coast_distance(longitude: ArrayLike, latitude: ArrayLike) -> Array:
+    """Distance from places to the nearest coast [km], elementwise; at most 500 km is told."""
+    x, y = np.atleast_1d(_wrapped(longitude)), np.atleast_1d(np.asarray(latitude, float))
+    found = np.full(x.shape, 500.0)
+    for i, (lon, lat) in enumerate(zip(x, y, strict=True)):
+        scale = np.array([DEGREE * max(np.cos(np.radians(lat)), 0.02), DEGREE])
+        for ring in land_rings():
+            reach = found[i] / scale
+            low, high = ring.min(axis=0) - reach, ring.max(axis=0) + reach
+            if (low <= (lon, lat)).all() and (high >= (lon, lat)).all():
+                found[i] = min(found[i], _to_line((ring - (lon, lat)) * scale))
+    return found
+
+
+def coast_lines(
+    west: float, east: float, south: float, north: float, margin: float = 0.5
+) -> list[Array]:
+    """Coastlines within a box [degrees] and a margin, as lines (n, 2) of longitude and latitude."""
+    lines = []
+    for ring in land_rings():
+        for turn in (-360.0, 0.0, 360.0):
+            moved = ring + np.array([turn, 0.0])
+            inside = (
+                (moved[:, 0] > west - margin) & (moved[:, 0] < east + margin)
+                & (moved[:, 1] > south - margin) & (moved[:, 1] < north + margin)
+            )  # fmt: skip
+            # a point more on both sides, so that lines leave the box
+            wide = inside | np.roll(inside, 1) | np.roll(inside, -1)
+            edges = np.flatnonzero(np.diff(np.concatenate([[0], wide.astype(np.int8), [0]])))
+            lines += [moved[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 1]
+    return lines
+
+
+def _wrapped(longitude: ArrayLike) -> Array:
+    """Longitudes in -180 to 180."""
+    return np.asarray((np.asarray(longitude, float) + 180.0) % 360.0 - 180.0)
+
+
+def _is_within(ring: Array, x: float, y: float) -> bool:
+    """Even-odd rule along a ray eastward."""
+    x0, y0 = ring[:-1].T
+    x1, y1 = ring[1:].T
+    crosses = (y0 > y) != (y1 > y)
+    at = x0[crosses] + (y - y0[crosses]) / (y1[crosses] - y0[crosses]) * (x1 - x0)[crosses]
+    return bool((at > x).sum() % 2)
+
+
+def _to_line(points: Array) -> float:
+    """Distance from the origin to a line through points (n, 2)."""
+    a, step = points[:-1], np.diff(points, axis=0)
+    square = np.maximum((step**2).sum(axis=1), 1e-30)
+    share = np.clip(-(a * step).sum(axis=1) / square, 0.0, 1.0)
+    return float(np.sqrt(((a + share[:, None] * step) ** 2).sum(axis=1).min()))
