@@ -1,7 +1,7 @@
 """Land and sea: coastlines for maps, and whether a place is on land.
 
-The outlines are Natural Earth's at 1:50 million (public domain), from the npm package world-atlas,
-to 0.0001 degrees: good to a few kilometres.
+The outlines are Natural Earth's at 1:10 million (public domain), from the npm package world-atlas,
+thinned to 0.004 degrees: good to about a kilometre.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def land_rings() -> tuple[Array, ...]:
     """Closed outlines of land, islands, inland seas: (n, 2) longitude, latitude [degrees]."""
     with files("seisnb").joinpath("assets", "land.npz").open("rb") as stream:
         stored = np.load(stream, allow_pickle=False)
-        points = np.cumsum(stored["step"], axis=0) * 1e-4
+        points = np.cumsum(stored["step"], axis=0) * 1e-3
         ends = np.cumsum(stored["count"])[:-1]
     return tuple(np.split(points, ends))
 
