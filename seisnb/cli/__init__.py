@@ -1,4 +1,4 @@
-"""The command line: ``seisnb tomography``, ``resolution``, ``verify`` and ``demo``.
+"""The command line: ``seisnb tomography``, ``locate``, ``resolution``, ``verify``, ``demo``.
 
 Nothing heavy is imported here, so that ``seisnb --help`` answers at once, and so that no thread
 is running yet when :func:`seisnb.interrupts.held_interrupts` takes over Ctrl-C.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seisnb import __version__
+from seisnb.cli.locate import add_locate
 from seisnb.cli.resolution import add_resolution
 from seisnb.interrupts import EXIT_CANCELLED, held_interrupts
 
@@ -53,6 +54,10 @@ def _run(args: argparse.Namespace) -> int:
             from seisnb.cli.verify import STUDIES
 
             return STUDIES[args.study](args)
+        if args.command == "locate":
+            from seisnb.cli.locate import run_locate
+
+            return run_locate(args)
         if args.command == "resolution":
             from seisnb.cli.resolution import run_resolution
 
@@ -97,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="command", title="commands", metavar="COMMAND", required=True, parser_class=_Parser
     )
     _add_tomography(commands)
+    add_locate(commands)
     add_resolution(commands)
     _add_verify(commands)
     _add_demo(commands)

@@ -49,7 +49,7 @@ def run_resolution(args: argparse.Namespace) -> int:
     """Run the test, print its sentence, write Dataset and page."""
     from seisnb.cli.commands import prepare_folder
     from seisnb.dashboards.figures import resolution_sections
-    from seisnb.dashboards.report import Plate
+    from seisnb.dashboards.page import Plate
     from seisnb.dashboards.study_report import write_study_report
     from seisnb.io import open_ensemble
     from seisnb.io.atomic import replaced

@@ -12,7 +12,7 @@ from bokeh.model import Model
 from bokeh.resources import Resources
 
 import seisnb
-from seisnb.dashboards.report import _STYLE, Plate, _plate_html
+from seisnb.dashboards.page import STYLE, Plate, plate_html
 from seisnb.io.atomic import replaced
 
 _TABLE_STYLE = "pre { overflow-x: auto; font-size: .8rem; line-height: 1.4; }"
@@ -50,7 +50,7 @@ def write_study_report(
         The folder is not there or cannot be written to, or the disk is full.
     """
     script, boxes = components([plate.model for plate in plates])
-    figures = "\n".join(_plate_html(plate, box) for plate, box in zip(plates, boxes, strict=True))
+    figures = "\n".join(plate_html(plate, box) for plate, box in zip(plates, boxes, strict=True))
     texts = "\n".join(
         f"<h2>{escape(heading)}</h2>\n<pre>{escape(text)}</pre>" for heading, text in tables.items()
     )
@@ -60,7 +60,7 @@ def write_study_report(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{_STYLE}{_TABLE_STYLE}</style>
+<style>{STYLE}{_TABLE_STYLE}</style>
 {library_html()}
 </head>
 <body>
