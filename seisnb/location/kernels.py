@@ -22,7 +22,7 @@ _JIT = {
 #: Half the number of nodes of the integral over origin time beside its middle, and their spacing
 #: in standard deviations: the trapezoid rule, which converges faster than any power for densities
 #: that decay on both sides.
-N_SIDE, SPACING = 5, 0.9
+N_SIDE, SPACING = 5, 1.25
 #: Steps to the most probable origin time, and how much wider sigmas are in the first.
 N_STEPS, WIDE = 9, 8.0
 #: Least curvature at the most probable origin time, as a share of the greatest possible.
