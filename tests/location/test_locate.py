@@ -167,7 +167,9 @@ def test_one_wild_pick_does_no_harm(stations, ensemble, prepared) -> None:
     good = run(arrivals, stations, ensemble, prepared)
     for likelihood in ("student", "edt"):
         found = run(wrong, stations, ensemble, prepared, likelihood=likelihood)
-        assert abs(float(found["mean_depth"][0] - good["mean_depth"][0])) < 2 * float(good["std"][0, 2])
+        assert abs(float(found["mean_depth"][0] - good["mean_depth"][0])) < 2 * float(
+            good["std"][0, 2]
+        )
         assert found["weight"].values[6] < 0.05
         assert found["residual"].values[6] == pytest.approx(4.0, abs=0.5)
     gaussian = run(wrong, stations, ensemble, prepared, likelihood="gaussian")
@@ -230,9 +232,7 @@ def test_station_terms_are_found(stations, ensemble) -> None:
     arrivals = arrivals_at(stations, places, std=0.03)
     late = arrivals["station"].values == "ST03"
     arrivals["arrival_time"].values[late] += np.timedelta64(300, "ms")
-    found = locate(
-        arrivals, stations, one, settings(station_terms="estimate", single_model=False)
-    )
+    found = locate(arrivals, stations, one, settings(station_terms="estimate", single_model=False))
     term = found["station_term"]
     assert float(term.sel(station="ST03").mean()) == pytest.approx(0.28, abs=0.06)
     others = term.where(term["station"] != "ST03", drop=True)
@@ -261,9 +261,7 @@ def test_goes_on_from_a_checkpoint(tmp_path, found, arrivals, stations, ensemble
     )  # fmt: skip
     assert part.attrs["cancelled"] == 1
     assert 1 <= part.sizes["event"] < 3
-    again = locate(
-        arrivals, stations, ensemble, settings(), prepared=prepared, checkpoint=folder
-    )
+    again = locate(arrivals, stations, ensemble, settings(), prepared=prepared, checkpoint=folder)
     assert again.attrs["cancelled"] == 0
     for name in ("easting", "depth", "model", "single_depth", "weight"):
         np.testing.assert_array_equal(again[name].values, found[name].values)
