@@ -5,15 +5,18 @@ from seisnb.location.interfaces import LineBoundary, MeshBoundary, boundary_dist
 from seisnb.location.locate import locate
 from seisnb.location.prepare import Prepared, prepare
 from seisnb.location.sequential import update_weights
+from seisnb.location.synthetic import as_trial, synthetic_arrivals
 
 __all__ = [
     "LineBoundary",
     "LocationConfig",
     "MeshBoundary",
     "Prepared",
+    "as_trial",
     "boundary_distance",
     "locate",
     "prepare",
     "read_boundary",
+    "synthetic_arrivals",
     "update_weights",
 ]
