@@ -183,15 +183,34 @@ class EventDensity:
         residual = self.event.observed.astype(np.float32)[:, None, None] - times
         if self.config.likelihood == "gaussian" and self.config.outlier_probability == 0:
             return _evaluation(gaussian(residual, sigma))
+        if self.config.likelihood == "edt":
+            unknown = np.full(residual.shape[1:], np.nan)
+            return Evaluation(
+                log_likelihood=equal_differential_time(residual, sigma),
+                origin=unknown, origin_std=unknown,
+            )  # fmt: skip
+        log_l, origin, spread = self._robust(residual, sigma)
+        return Evaluation(log_likelihood=log_l, origin=origin, origin_std=spread)
+
+    def _robust(self, residual: Single, sigma: Array) -> tuple[Array, Array, Array]:
+        """Log likelihood, mean and standard deviation of the origin time, (n, m) each."""
         start = np.median(residual.mean(axis=2), axis=0).astype(float)
         dof = 0.0 if self.config.likelihood == "gaussian" else self.config.student_dof
         floor, constant = _floor(dof, self.config)
         log_l, origin, spread = robust(residual, sigma, start, dof, floor)
-        if self.config.likelihood == "edt":
-            log_l = equal_differential_time(residual, sigma)
-        else:
-            log_l += constant * self.event.n_picks
-        return Evaluation(log_likelihood=log_l, origin=origin, origin_std=spread)
+        return log_l + constant * self.event.n_picks, origin, spread
+
+    def origins(self, points: Array, model: NDArray[np.intp]) -> tuple[Array, Array]:
+        """Mean and std of the origin time at points (n, 3), each in one member (n,), (n,) each [s].
+
+        For EDT, whose density does not know it: by the Student likelihood.
+        """
+        members, own = np.unique(model, return_inverse=True)
+        times = self.travel_times(points, members)
+        sigma = self.sigma(times)
+        residual = self.event.observed[:, None] - times[:, np.arange(model.size), own]
+        _, origin, spread = self._robust(residual.astype(np.float32)[:, :, None], sigma)
+        return origin[:, 0], spread[:, 0]
 
     def weights(self, residual: Array, sigma: Array) -> Array:
         """How much each pick counts, 0 to 1, given its residual and sigma [s], any shape.

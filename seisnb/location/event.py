@@ -130,9 +130,12 @@ def locate_event(
     share = draws.evaluation.log_likelihood[chosen] + density.log_weight
     gumbel = rng.gumbel(size=share.shape)
     model = np.argmax(share + gumbel, axis=1)
-    origin = draws.evaluation.origin[chosen, model]
-    origin = origin + draws.evaluation.origin_std[chosen, model] * rng.standard_normal(n)
     points = draws.points[chosen]
+    rows = (chosen, model)
+    origin, spread = draws.evaluation.origin[rows], draws.evaluation.origin_std[rows]
+    if config.likelihood == "edt":
+        origin, spread = density.origins(points, model)
+    origin = origin + spread * rng.standard_normal(n)
     residual, predicted_std, sigma = _residuals(density, points, origin, model)
     trial_log_density = np.nan
     if trial is not None and np.isfinite(trial).all():
@@ -206,7 +209,7 @@ def _best(
     """The place of the greatest density, by a parabola through the best draws, and its density."""
     order = np.argsort(-draws.log_density)[:N_TOP]
     at, top = draws.points[order[0]], float(draws.log_density[order[0]])
-    origin = _origin(draws.evaluation, density.log_weight, int(order[0]))
+    origin = _origin(draws.evaluation, density, at, int(order[0]))
     value = draws.log_density[order]
     good = np.isfinite(value) & (value > value[0] - 6.0)
     if good.sum() >= 20:
@@ -226,13 +229,19 @@ def _best(
             log_p, evaluation = exact(vertex[None])
             if log_p[0] - draws.log_evidence > top:
                 at, top = vertex, float(log_p[0] - draws.log_evidence)
-                origin = _origin(evaluation, density.log_weight, 0)
+                origin = _origin(evaluation, density, at, 0)
     return np.append(at, origin), top
 
 
-def _origin(evaluation: Evaluation, log_weight: Array, index: int) -> float:
-    """Mean origin time over members at one of the points."""
-    return float(softmax(evaluation.log_likelihood[index] + log_weight) @ evaluation.origin[index])
+def _origin(evaluation: Evaluation, density: EventDensity, at: Array, index: int) -> float:
+    """Mean origin time over members at a place, which is one of the points."""
+    share = softmax(evaluation.log_likelihood[index] + density.log_weight)
+    origin = evaluation.origin[index]
+    if np.isnan(origin).any():
+        likely = np.flatnonzero(share > 1e-3 * share.max())
+        found, _ = density.origins(np.repeat(at[None], likely.size, axis=0), likely)
+        return float(share[likely] @ found / share[likely].sum())
+    return float(share @ origin)
 
 
 def _residuals(

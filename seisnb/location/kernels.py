@@ -22,9 +22,9 @@ _JIT = {
 #: Half the number of nodes of the integral over origin time beside its middle, and their spacing
 #: in standard deviations: the trapezoid rule, which converges faster than any power for densities
 #: that decay on both sides.
-N_SIDE, SPACING = 5, 1.25
+N_SIDE, SPACING = 4, 1.4
 #: Steps to the most probable origin time, and how much wider sigmas are in the first.
-N_STEPS, WIDE = 9, 8.0
+N_STEPS, WIDE = 6, 6.0
 #: Least curvature at the most probable origin time, as a share of the greatest possible.
 FLAT = 0.16
 #: Factors are multiplied up to so many before their logarithm is taken.
@@ -137,7 +137,7 @@ def robust(residual, sigma, start, dof, floor):
             greatest += (2.0 * power * scale if dof > 0.0 else 1.0) / sigma[i, p] ** 2
         for turn in range(N_STEPS):
             # wide at first, so that no single pick holds the search
-            wide = max(WIDE * 0.5**turn, 1.0) ** 2
+            wide = max(WIDE * 0.4**turn, 1.0) ** 2
             for k in range(n_members):
                 over[k] = 0.0
                 under[k] = 1e-30
@@ -161,12 +161,13 @@ def robust(residual, sigma, start, dof, floor):
             # nowhere is the density narrower than at a fit without residuals: a step far wider
             # than that, where picks contradict each other, could hit a peak and take it for broad
             step[k] = SPACING / np.sqrt(max(under[k], FLAT * greatest))
-            peak[k] = -1e300
-            log_l[p, k] = 0.0
+            log_l[p, k] = 1.0
             first[k] = 0.0
             second[k] = 0.0
         _log_factors(residual, sigma, p, origin, power, scale, floor, peak, product)
         for j in range(-N_SIDE, N_SIDE + 1):
+            if j == 0:
+                continue  # the peak itself
             for k in range(n_members):
                 node[k] = origin[k] + j * step[k]
             _log_factors(residual, sigma, p, node, power, scale, floor, value, product)

@@ -19,8 +19,9 @@ Smoothed = Callable[[Array, Array], Array]
 
 #: Cells along the longest side at the start, and how many to stop at.
 N_START, MOST_CELLS = 12, 6000
-#: Least number of cells that are divided in one round, and their share of all cells.
-LEAST_DIVIDED, SHARE_DIVIDED = 24, 0.1
+#: In one round those cells are divided that make up this share of the expected half-width, and at
+#: least so many.
+LEAST_DIVIDED, SHARE_DIVIDED = 16, 0.8
 #: Samples are drawn from the density to this power: wider than it, so that none counts much.
 TEMPER = 0.8
 #: Share of the draws that is spread evenly over the neighbourhood, whatever the cells say.
@@ -152,11 +153,11 @@ def divide(
             cells.middle[np.argmax(mass)]
         ):
             break
-        score = cells.log_mass + np.log(width)
-        n_divided = min(
-            max(LEAST_DIVIDED, int(SHARE_DIVIDED * mass.size)), int(np.isfinite(score).sum())
-        )
-        chosen = np.argpartition(-score, n_divided - 1)[:n_divided]
+        share = mass * width
+        order = np.argsort(-share, kind="stable")
+        n_most = int(np.searchsorted(np.cumsum(share[order]), SHARE_DIVIDED * expected)) + 1
+        n_divided = min(max(n_most, LEAST_DIVIDED), int((share > 0).sum()))
+        chosen = order[:n_divided]
         kept = np.delete(np.arange(mass.size), chosen)
         half = np.repeat(0.5 * cells.half[chosen], 8, axis=0)
         signs = np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 1]), axis=-1).reshape(-1, 3)

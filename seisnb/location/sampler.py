@@ -65,7 +65,7 @@ def sample(
     exact: Exact, log_prior: Callable[[Array], Array], cells: CellDraws, n: int,
     rng: np.random.Generator,
 ) -> Draws:  # fmt: skip
-    """Two rounds of ``n`` draws.
+    """Two rounds of draws: ``n`` / 2 to find the posterior, ``n`` around what was found.
 
     Parameters
     ----------
@@ -76,11 +76,12 @@ def sample(
     cells : CellDraws
         The first proposal.
     n : int
-        Draws of each round.
+        Draws of the second round.
     rng : np.random.Generator
         Random numbers.
     """
-    first, log_q = cells.draw(n, rng)
+    n_first = n // 2
+    first, log_q = cells.draw(n_first, rng)
     log_p, found = exact(first)
     kernels = _Kernels.around(first, _normalised(log_p - log_q), rng)
     n_again = round(FROM_CELLS * n)
@@ -89,12 +90,12 @@ def sample(
     log_p_second, found_second = exact(second)
     points = np.concatenate([first, second])
     log_p = np.concatenate([log_p, log_p_second])
-    share = (n + n_again) / (2.0 * n)
+    share = (n_first + n_again) / (n_first + n)
     log_q = np.logaddexp(
         np.log(share) + cells.log_density(points), np.log1p(-share) + kernels.log_density(points)
     )
     ratio = log_p - log_q
-    log_evidence = float(logsumexp(ratio) - np.log(2 * n))
+    log_evidence = float(logsumexp(ratio) - np.log(n_first + n))
     evaluation = Evaluation(
         log_likelihood=np.concatenate([found.log_likelihood, found_second.log_likelihood]),
         origin=np.concatenate([found.origin, found_second.origin]),
@@ -106,7 +107,7 @@ def sample(
         log_weight=ratio - logsumexp(ratio),
         log_density=log_p - log_evidence,
         log_evidence=log_evidence,
-        model_log_evidence=logsumexp(by_model, axis=0) - np.log(2 * n),
+        model_log_evidence=logsumexp(by_model, axis=0) - np.log(n_first + n),
         evaluation=evaluation,
     )
 
