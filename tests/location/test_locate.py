@@ -241,7 +241,7 @@ def test_station_terms_are_found(stations, ensemble) -> None:
     assert (found["station_term_std"] < 0.2).all()
     plain = locate(arrivals, stations, one, settings(single_model=False))
     assert float(found["rms"].mean()) < float(plain["rms"].mean())
-    given = stations.copy()
+    given = stations.copy(deep=True)
     given["term_p"].values[3] = given["term_s"].values[3] = 0.3
     told = locate(arrivals, given, one, settings(single_model=False))
     assert float(told["rms"].mean()) < float(plain["rms"].mean())
