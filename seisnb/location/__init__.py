@@ -5,7 +5,12 @@ from seisnb.location.interfaces import LineBoundary, MeshBoundary, boundary_dist
 from seisnb.location.locate import locate
 from seisnb.location.prepare import Prepared, prepare
 from seisnb.location.sequential import update_weights
-from seisnb.location.synthetic import as_trial, synthetic_arrivals
+from seisnb.location.synthetic import (
+    as_trial,
+    example_network,
+    random_layers,
+    synthetic_arrivals,
+)
 
 __all__ = [
     "LineBoundary",
@@ -14,8 +19,10 @@ __all__ = [
     "Prepared",
     "as_trial",
     "boundary_distance",
+    "example_network",
     "locate",
     "prepare",
+    "random_layers",
     "read_boundary",
     "synthetic_arrivals",
     "update_weights",

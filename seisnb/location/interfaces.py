@@ -57,14 +57,19 @@ class LineBoundary:
                 "expected two or more finite points in increasing order along the section [km]."
             )
 
+    def to_section(self, easting: Array, northing: Array) -> Array:
+        """Distance along the section [km] of places [km], any shape."""
+        a = np.radians(self.azimuth)
+        return np.asarray(
+            (easting - self.origin[0]) * np.sin(a) + (northing - self.origin[1]) * np.cos(a)
+        )
+
     def separation(self, points: Array) -> tuple[Array, Array]:
         """Depth under the boundary, positive below, and shortest distance [km], (n,) each.
 
         NaN in depth beyond the ends of the line.
         """
-        a = np.radians(self.azimuth)
-        x, y = points[:, 0] - self.origin[0], points[:, 1] - self.origin[1]
-        along = x * np.sin(a) + y * np.cos(a)
+        along = self.to_section(points[:, 0], points[:, 1])
         level = np.interp(along, self.along, self.depth, left=np.nan, right=np.nan)
         start = np.column_stack([self.along, self.depth])
         step = np.diff(start, axis=0)

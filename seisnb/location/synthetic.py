@@ -8,12 +8,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from seisnb.catalogue import make_arrivals
+from seisnb.catalogue import make_arrivals, make_stations
 from seisnb.conventions import InputError
 from seisnb.projection import Projection
 from seisnb.traveltime.tables import build_tables
 from seisnb.traveltime.tables_grid import Region
-from seisnb.velocity_models import VelocityEnsemble
+from seisnb.velocity_ensembles import layered_ensemble
+from seisnb.velocity_models import LayeredModel, VelocityEnsemble
 
 Array = NDArray[np.float64]
 
@@ -99,6 +100,72 @@ def synthetic_arrivals(
         event=[columns["event"][i] for i in order], station=[columns["station"][i] for i in order],
         phase=[columns["phase"][i] for i in order], arrival_time=(START + moved)[order],
         pick_std=np.array(std)[order], source="synthetic",
+    )  # fmt: skip
+
+
+def random_layers(
+    n: int, *, std: float = 0.03, length: float = 5.0, seed: int = 0
+) -> list[LayeredModel]:
+    """Profiles that grow from 5 km/s by 0.06 km/s per km, a Gaussian process on their logarithm.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    std, length : float
+        Standard deviation of log velocity, and correlation length over depth [km].
+    seed : int
+        Of the draws.
+    """
+    rng = np.random.default_rng([seed, 67])
+    top = np.arange(0.0, 40.0)
+    covariance = std**2 * np.exp(-0.5 * ((top[:, None] - top) / length) ** 2)
+    factor = np.linalg.cholesky(covariance + 1e-10 * np.eye(top.size))
+    models = []
+    for k in range(n):
+        v = (5.0 + 0.06 * top) * np.exp(factor @ rng.standard_normal(top.size))
+        models.append(
+            LayeredModel(name=f"model {k}", top=top, vp=v, vp_gradient=np.append(np.diff(v), 0.05))
+        )
+    return models
+
+
+def example_network(
+    seed: int = 0, *, n_models: int = 64, n_events: int = 12
+) -> tuple[xr.Dataset, xr.Dataset, VelocityEnsemble, xr.Dataset]:
+    """A coast with twelve stations, four of them under the sea, and events of known places.
+
+    Parameters
+    ----------
+    seed : int
+        Of stations, models, places and errors.
+    n_models, n_events : int
+        How many models and events; the true rock is one more draw of the models' kind.
+
+    Returns
+    -------
+    arrivals, stations : xr.Dataset
+    ensemble : VelocityEnsemble
+    truth : xr.Dataset
+        The events' places, as :func:`as_trial` gives them.
+    """
+    rng = np.random.default_rng([seed, 73])
+    longitude = np.concatenate([rng.uniform(-125.4, -124.9, 4), rng.uniform(-123.9, -123.2, 8)])
+    latitude = rng.uniform(44.4, 45.4, 12)
+    depth = np.concatenate([rng.uniform(0.6, 1.8, 4), -rng.uniform(0.05, 0.6, 8)])
+    stations = make_stations(
+        station=[f"OB{i}" for i in range(1, 5)] + [f"LA{i}" for i in range(1, 9)],
+        longitude=longitude, latitude=latitude, depth=depth, source="synthetic",
+    )  # fmt: skip
+    *models, truth = random_layers(n_models + 1, seed=seed)
+    places = np.column_stack(
+        [rng.uniform(-35, 25, n_events), rng.uniform(-35, 35, n_events),
+         rng.uniform(8, 28, n_events)]
+    )  # fmt: skip
+    arrivals = synthetic_arrivals(stations, layered_ensemble([truth], vpvs=1.74), places, seed=seed)
+    return (
+        arrivals, stations, layered_ensemble(models, vpvs=1.74, vpvs_std=0.02, seed=seed),
+        as_trial(places, stations),
     )  # fmt: skip
 
 
