@@ -202,7 +202,7 @@ def _ended(
     reach = max(JUDGED_AT - float(top[-1]), 0.0)
     if float(vp[-1] + vp_gradient[-1] * reach) > FASTEST:
         is_repeated = top.size > 1 and np.isclose(vp_gradient[-1], vp_gradient[-2], rtol=1e-6)
-        if is_repeated or vp[-1] >= FASTEST:
+        if is_repeated:
             vp_gradient = np.append(vp_gradient[:-1], 0.0)
             vs_gradient = None if vs_gradient is None else np.append(vs_gradient[:-1], 0.0)
             notes.append(
@@ -210,7 +210,7 @@ def _ended(
                 f"layer above and would lead to {vp[-1] + vp_gradient[-2] * reach:.1f} km/s at "
                 f"{JUDGED_AT:g} km; the velocity is held at {vp[-1]:g} km/s there."
             )
-        elif top.size > 1:
+        elif top.size > 1 and vp[-1] < FASTEST:
             depth = float(top[-1] + (FASTEST - vp[-1]) / vp_gradient[-1])
             notes.append(
                 f"{name}: velocity is held at {FASTEST:g} km/s below {depth:.1f} km, where the "

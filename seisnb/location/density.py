@@ -115,12 +115,20 @@ class EventDensity:
         if self.variants is None:
             everything = chosen.size == self.tables.n_members
             return self.tables.times(station, points, None if everything else chosen)
-        base, back = np.unique(self.variants.base[chosen], return_inverse=True)
-        p, s = self.tables.times(station, points, base)
-        x, y = self.tables.place(station)
-        factor = self.variants.factors(np.arctan2(x - points[:, 0], y - points[:, 1]), chosen)
-        shear = (1.0 + self.variants.shear[chosen]).astype(np.float32)
-        return p[:, back] * factor, s[:, back] * (factor * shear)
+        variants = self.variants
+        if variants.blend is not None:
+            p, s = self.tables.times(station, points)
+            blend = np.ascontiguousarray(variants.blend[:, chosen])
+            p, s = p @ blend, s @ blend
+        else:
+            base, back = np.unique(variants.base[chosen], return_inverse=True)
+            p, s = self.tables.times(station, points, base)
+            p, s = p[:, back], s[:, back]
+        if variants.is_smooth:
+            x, y = self.tables.place(station)
+            factor = variants.factors(np.arctan2(x - points[:, 0], y - points[:, 1]), chosen)
+            p, s = p * factor, s * factor
+        return p, s * (1.0 + variants.shear[chosen]).astype(np.float32)
 
     def sigma(self, times: Single) -> Array:
         """Standard deviation of every pick at every point, (n_picks, n) [s]."""

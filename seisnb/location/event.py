@@ -56,6 +56,8 @@ class Posterior:
         Log probability of the picks over all models and places.
     model_log_evidence, model_probability : Array, (member,)
         The same for every member; its posterior probability.
+    n_effective : float
+        Effective number of members, or of their variants, given the picks.
     edge_mass : float
         Share of the samples within 2 % of a side of the region.
     trial_log_density : float
@@ -76,6 +78,7 @@ class Posterior:
     log_evidence: float
     model_log_evidence: Array
     model_probability: Array
+    n_effective: float
     edge_mass: float
     trial_log_density: float
 
@@ -154,6 +157,7 @@ def locate_event(
             _by_member(by_variant, density) - _by_member(density.log_weight, density)
         ),
         model_probability=np.exp(_by_member(by_variant - logsumexp(by_variant), density)),
+        n_effective=float(1.0 / np.sum(softmax(by_variant) ** 2)),
         edge_mass=float(near[:, :2].any(axis=1).mean()), trial_log_density=trial_log_density,
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ from seisnb.location.prepare import Models, Prepared, prepare, stations_checksum
 from seisnb.location.result import Located, hypocentres_dataset
 from seisnb.location.station_depths import check_station_depths
 from seisnb.location.terms import Terms, estimated
-from seisnb.location.variants import Variants, draw_variants
+from seisnb.location.variants import LEAST_EFFECTIVE, N_FINER, Variants, draw_variants
 from seisnb.projection import Projection
 from seisnb.traveltime.tables import TravelTimeTables
 
@@ -161,13 +161,14 @@ def _locate_all(
             )
         )  # fmt: skip
 
-    log_weight = prepared.ensemble.log_weight
-    variants = draw_variants(
-        log_weight.size, prepared.noise.smooth,
-        prepared.noise.vpvs_std / float(np.mean(prepared.ensemble.vpvs)), config.seed,
-    )  # fmt: skip
-    if variants is not None:
-        log_weight = variants.log_weight(log_weight)
+    prior, weight = prepared.ensemble.log_weight, prepared.ensemble.weight
+    errors = (
+        prepared.noise.smooth,
+        prepared.noise.vpvs_std / float(np.mean(prepared.ensemble.vpvs)),
+        config.seed,
+    )
+    variants = draw_variants(weight, *errors)
+    finer = draw_variants(weight, *errors, n_least=N_FINER, is_blended=True)
 
     def work(index: int) -> Located | None:
         event = events[index]
@@ -177,9 +178,10 @@ def _locate_all(
         )
 
         def by(
-            tables: TravelTimeTables, log_weight: Array, variants: Variants | None = None
+            tables: TravelTimeTables, prior: Array, variants: Variants | None = None
         ) -> Posterior:
             term, term_std = terms.of(event)
+            log_weight = prior if variants is None else variants.log_weight(prior)
             density = EventDensity(
                 event=event, tables=tables, space=prepared.space, noise=prepared.noise,
                 config=config, term=term, term_std=term_std, log_weight=log_weight,
@@ -190,7 +192,9 @@ def _locate_all(
                 trial=trials[index], is_cancelled=handles.is_cancelled,
             )  # fmt: skip
 
-        multi = by(prepared.tables, log_weight, variants)
+        multi = by(prepared.tables, prior, variants)
+        if multi.n_effective < LEAST_EFFECTIVE and finer is not None:
+            multi = by(prepared.tables, prior, finer)
         single = None if prepared.single is None else by(prepared.single, np.zeros(1))
         if handles.is_cancelled():
             return None

@@ -1,10 +1,13 @@
-"""What 1-D models leave out: the earth varies sideways, smoothly, which picks of an event share.
+"""Members taken several times, so that a sum over them is an integral.
 
-Errors of neighbouring paths are alike, so they do not average out over picks as independent ones
-do, and an interval that takes them for independent is too small. Every member is therefore taken
-several times, each time with travel times multiplied by a smooth function of azimuth,
-1 + a + b cos(azimuth) + c sin(azimuth), and those of S by one factor more for Vp/Vs: the sum over
-members then is the integral over these errors too.
+Two things need it. **Lateral variation.** 1-D models leave out that the earth varies sideways,
+smoothly, so that neighbouring paths err together; such errors do not average out over picks as
+independent ones do. Every member is taken several times with travel times multiplied by a smooth
+function of azimuth, 1 + a + b cos(azimuth) + c sin(azimuth), and those of S by one factor more for
+Vp/Vs. **Few models that fit.** Precise picks leave a handful of the members, and a sum over a
+handful is no integral: its intervals are too small. Then members are blended: each is drawn towards
+the mean and moved by a random combination of all, so that mean and covariance of the ensemble stay
+what they are (kernel smoothing with shrinkage: West 1993, J. R. Stat. Soc. B 55; Liu & West 2001).
 """
 
 from __future__ import annotations
@@ -17,8 +20,13 @@ from scipy.stats import norm, qmc
 
 Array = NDArray[np.float64]
 
-#: Members with their variants, at least; a power of two.
-N_VARIANTS = 256
+#: Members with their variants, at least; and where few of them fit.
+N_VARIANTS, N_FINER = 256, 1024
+#: Effective number of members or variants below which an event is located with more of them.
+LEAST_EFFECTIVE = 32.0
+#: Width of the kernels in standard deviations of the ensemble: Silverman's rule for a hundred to a
+#: few hundred members in eight dimensions. Fewer members than the second have no covariance.
+KERNEL, LEAST_BLENDED = 0.6, 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +41,19 @@ class Variants:
         a, b and c of each.
     shear : Array, (m,)
         Factor on S times less one.
+    blend : NDArray, (n_members, m) or None
+        What each is made of, columns that sum to one; None where it is its base.
     """
 
     base: NDArray[np.intp]
     factor: Array
     shear: Array
+    blend: NDArray[np.float32] | None = None
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether azimuth changes anything."""
+        return bool(self.factor.any())
 
     def factors(self, azimuth: Array, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
         """Factor on P times (n, m) at azimuths (n,) [radians] for some variants."""
@@ -50,28 +66,58 @@ class Variants:
         return np.asarray(log_weight[self.base] - np.log(self.base.size / log_weight.size))
 
 
-def draw_variants(n_members: int, std: float, shear_std: float, seed: int) -> Variants | None:
-    """Variants of every member, drawn evenly; None where there are no such errors.
+def draw_variants(
+    weight: Array,
+    std: float,
+    shear_std: float,
+    seed: int,
+    *,
+    n_least: int = N_VARIANTS,
+    is_blended: bool = False,
+) -> Variants | None:
+    """Variants of every member, drawn evenly; None where each would be its member.
 
     Parameters
     ----------
-    n_members : int
-        Members.
+    weight : Array, (n_members,)
+        Prior weights, whose sum is one.
     std : float
         Standard deviation of the factor at any azimuth, half of its variance common to all.
     shear_std : float
         Standard deviation of the further factor on S.
     seed : int
-        Of the draws (scrambled Sobol points).
+        Of the draws (scrambled Sobol points; normal draws for blends).
+    n_least : int
+        Variants in all, at least.
+    is_blended : bool
+        Blend members, where there are enough.
     """
-    if std == 0.0 and shear_std == 0.0:
+    n_members = weight.size
+    is_blended = is_blended and n_members >= LEAST_BLENDED
+    if std == 0.0 and shear_std == 0.0 and not is_blended:
         return None
-    times = -(-N_VARIANTS // n_members)
+    times = -(-n_least // n_members)
     n = times * n_members
     points = qmc.Sobol(4, rng=np.random.default_rng([seed, 97])).random(1 << (n - 1).bit_length())
     draws = norm.ppf(np.clip(points[:n], 1e-6, 1.0 - 1e-6))
+    base = np.tile(np.arange(n_members), times)
     return Variants(
-        base=np.tile(np.arange(n_members), times),
+        base=base,
         factor=std * np.sqrt(0.5) * draws[:, :3],
         shear=shear_std * draws[:, 3],
+        blend=_blend(weight, base, seed) if is_blended else None,
     )
+
+
+def _blend(weight: Array, base: NDArray[np.intp], seed: int) -> NDArray[np.float32]:
+    """Columns that give the ensemble's mean and covariance over the variants."""
+    rng = np.random.default_rng([seed, 101])
+    n = weight.size
+    keep = np.sqrt(1.0 - KERNEL**2)
+    # weighted covariance, unbiased: normal sums of the members' departures from their mean
+    noise = np.sqrt(weight)[:, None] * rng.standard_normal((n, base.size))
+    noise /= np.sqrt(1.0 - (weight**2).sum())
+    noise -= weight[:, None] * noise.sum(axis=0)
+    columns = (1.0 - keep) * weight[:, None] + KERNEL * noise
+    columns[base, np.arange(base.size)] += keep
+    return columns.astype(np.float32)
