@@ -205,15 +205,15 @@ def test_demo_runs_the_notebook_and_says_where(tmp_path, monkeypatch, capsys):
     def execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
         given.update(parameters, source=source)
         target.write_text("{}")
-        (target.parent / "report.html").write_text("<html>")
+        (target.parent / "location.html").write_text("<html>")
 
     monkeypatch.setattr("seisnb.cli.demo.execute_notebook", execute)
     assert run("demo", "--out", tmp_path / "demo", "--members", 5, "--set", "cell=0.5") == 0
-    assert given["source"].name == "tomography.ipynb"
-    assert given["picks"] == ""
+    assert given["source"].name == "survey_to_source.ipynb"
     assert given["n_members"] == 5
+    assert given["n_events"] == 12
     assert given["settings"] == {"cell": "0.5"}
-    assert f"report: {tmp_path / 'demo' / 'report.html'}" in capsys.readouterr().out
+    assert f"report: {tmp_path / 'demo' / 'location.html'}" in capsys.readouterr().out
 
 
 def test_demo_without_a_report_is_no_success(tmp_path, monkeypatch, capsys):

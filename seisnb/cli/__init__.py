@@ -230,15 +230,22 @@ def _add_demo(commands: Any) -> None:
     """``seisnb demo``."""
     command = commands.add_parser(
         "demo",
-        help="run the notebook on a synthetic marine line",
-        description="Executes notebooks/tomography.ipynb on a synthetic marine line and writes "
-        "the executed notebook, ensemble.nc and report.html to DIR.",
+        help="from a synthetic survey to earthquakes on the plate boundary",
+        description="Executes notebooks/survey_to_source.ipynb: a marine survey gives an ensemble "
+        "of velocity models, earthquakes are located over it and held against the plate boundary. "
+        "Writes the executed notebook, ensemble.nc, report.html, hypocentres.nc, catalogue.xml and "
+        "location.html to DIR.",
     )
     command.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
-    command.add_argument("--members", metavar="N", type=int, default=64, help="number of models")
-    command.add_argument("--seed", metavar="N", type=int, default=0, help="random seed")
+    command.add_argument("--members", metavar="N", type=int, default=64, help="models (64)")
+    command.add_argument("--events", metavar="N", type=int, default=12, help="earthquakes (12)")
+    command.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (0)")
     command.add_argument(
-        "--set", metavar="NAME=VALUE", action="append", default=[], help="as for tomography"
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="any setting of tomography, prior or location",
     )
 
 

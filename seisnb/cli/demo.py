@@ -1,4 +1,4 @@
-"""``seisnb demo``: the notebook on a synthetic line, executed by papermill."""
+"""``seisnb demo``: from the survey to the source on synthetic data, executed by papermill."""
 
 from __future__ import annotations
 
@@ -11,31 +11,39 @@ from typing import Any
 
 import papermill
 
-from seisnb.cli.commands import configs_of, prepare_folder
+from seisnb.cli.commands import CONFIGS, prepare_folder
 from seisnb.conventions import Cancelled, InputError, SeisnbError
-from seisnb.settings import parse_assignments
+from seisnb.location import LocationConfig
+from seisnb.settings import make_configs, parse_assignments
 
 
 def run_demo(args: argparse.Namespace) -> int:
-    """Execute the tomography notebook on its synthetic marine line."""
+    """Execute the notebook from the survey to the source on its synthetic data."""
     out = prepare_folder(args.out).resolve()
-    configs_of(args)
-    parameters = {
-        "picks": "",
+    parameters: dict[str, Any] = {
         "n_members": args.members,
+        "n_events": args.events,
         "seed": args.seed,
         "out_dir": str(out),
         "settings": parse_assignments(args.set, where="--set"),
         "progress": "lines",
     }
+    make_configs({**CONFIGS, "location": LocationConfig}, parameters["settings"], where="--set")
     started = time.time()
-    execute_notebook(find_notebook("tomography"), out / "tomography.ipynb", parameters)
-    report = out / "report.html"
+    notebook = out / "survey_to_source.ipynb"
+    execute_notebook(find_notebook("survey_to_source"), notebook, parameters)
+    report = out / "location.html"
     if not report.is_file() or report.stat().st_mtime < started - 1.0:
         raise Cancelled(f"seisnb demo: stopped before the report was written to {out}.")
-    print(f"notebook: {out / 'tomography.ipynb'}")
-    print(f"ensemble: {out / 'ensemble.nc'}")
-    print(f"report: {report}")
+    for what, name in (
+        ("notebook", notebook.name),
+        ("ensemble", "ensemble.nc"),
+        ("its report", "report.html"),
+        ("hypocentres", "hypocentres.nc"),
+        ("QuakeML", "catalogue.xml"),
+        ("report", report.name),
+    ):
+        print(f"{what}: {out / name}")
     return 0
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from seisnb.dashboards.location import LocationDashboard
     from seisnb.dashboards.tomography import TomographyDashboard
 
-__all__ = ["TomographyDashboard"]
+__all__ = ["LocationDashboard", "TomographyDashboard"]
 
 
 def __getattr__(name: str) -> object:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> object:
         from seisnb.dashboards.tomography import TomographyDashboard
 
         return TomographyDashboard
+    if name == "LocationDashboard":
+        from seisnb.dashboards.location import LocationDashboard
+
+        return LocationDashboard
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

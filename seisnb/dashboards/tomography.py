@@ -12,6 +12,7 @@ import xarray as xr
 from seisnb.dashboards.a11y import A11y
 from seisnb.dashboards.controls import Form, text_control
 from seisnb.dashboards.diagnosis_panel import DiagnosisPanel
+from seisnb.dashboards.looks import CSS, button, message
 from seisnb.dashboards.panels import CurvesPanel, SectionPanel
 from seisnb.dashboards.state import Controller, ReadingConfig, State
 from seisnb.prior import PriorConfig
@@ -26,13 +27,6 @@ _STATUS_WORDS = {
     "done": "Done.",
     "failed": "Failed.",
 }
-_CSS = """<style>
-.seisnb-app { font-size: 13px; }
-.seisnb-app .seisnb-alert .widget-html-content:not(:empty) { background: #fbeeee; color: #7d1418;
-  border-left: 5px solid #c1272d; padding: 6px 10px; white-space: pre-wrap; line-height: 1.4; }
-.seisnb-app .seisnb-status .widget-html-content { line-height: 1.4; white-space: normal; }
-.seisnb-app .seisnb-title { font-size: 18px; font-weight: 600; line-height: 1.4; }
-</style>"""
 
 
 class TomographyDashboard(widgets.VBox):
@@ -79,14 +73,14 @@ class TomographyDashboard(widgets.VBox):
             shown=("n_members", "engine", "likelihood", "infer_sigma", "depth_max", "cell", "seed"),
         )
         self.path = text_control("File of picks", hint="line7.sgt")
-        self.open_button = _button("Open", "folder-open", "Read the file named above")
+        self.open_button = button("Open", "folder-open", "Read the file named above")
         self.upload = widgets.FileUpload(description="Upload a file", multiple=False)
-        self.run_button = _button("Run", "play", "Invert the picks", button_style="primary")
-        self.cancel_button = _button("Cancel", "stop", "Stop; members that are done are kept")
+        self.run_button = button("Run", "play", "Invert the picks", button_style="primary")
+        self.cancel_button = button("Cancel", "stop", "Stop; members that are done are kept")
         self.bar = widgets.IntProgress(description="Progress", layout=widgets.Layout(width="auto"))
-        self.status, self.alert = _message("status"), _message("alert")
+        self.status, self.alert = message("status"), message("alert")
         self.folder = text_control("Save to folder", "results/dashboard")
-        self.save_button = _button("Save", "save", "Write ensemble.nc and report.html")
+        self.save_button = button("Save", "save", "Write ensemble.nc and report.html")
         self.picks_panel = CurvesPanel(self.controller, shows_fit=False)
         self.fit_panel = CurvesPanel(self.controller, shows_fit=True)
         self.section_panel = SectionPanel(self.controller)
@@ -99,7 +93,7 @@ class TomographyDashboard(widgets.VBox):
         )
         self._title = widgets.HTML()
         self._title.add_class("seisnb-title")
-        super().__init__([widgets.HTML(_CSS), self._title, self.alert, self._body(), A11y()])
+        super().__init__([widgets.HTML(CSS), self._title, self.alert, self._body(), A11y()])
         self.add_class("seisnb-app")
         self._connect()
         self._sync()
@@ -244,14 +238,3 @@ def progress_text(progress: Any) -> str:
         minutes, seconds = divmod(round(progress.remaining), 60)
         parts.append(f"about {f'{minutes} min ' if minutes else ''}{seconds} s left")
     return ", ".join(parts)
-
-
-def _button(label: str, icon: str, tip: str, **options: Any) -> widgets.Button:
-    return widgets.Button(description=label, icon=icon, tooltip=tip, **options)
-
-
-def _message(role: str) -> widgets.HTML:
-    """A line of text that screen readers announce when it changes."""
-    box = widgets.HTML()
-    box.add_class(f"seisnb-{role}")
-    return box

@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 #: Members with their variants, at least; and where few of them fit.
 N_VARIANTS, N_FINER = 256, 1024
 #: Effective number of members or variants below which an event is located with more of them.
-LEAST_EFFECTIVE = 32.0
+LEAST_EFFECTIVE = 24.0
 #: Width of the kernels in standard deviations of the ensemble: Silverman's rule for a hundred to a
 #: few hundred members in eight dimensions. Fewer members than the second have no covariance.
 KERNEL, LEAST_BLENDED = 0.6, 16

@@ -39,7 +39,7 @@ def test_direct_and_head_waves_of_two_layers() -> None:
     direct = np.hypot(DISTANCE, 10.0) / 6.0
     slow = np.sqrt(1 / 36.0 - 1 / 64.0)
     critical = (30.0 + 20.0) * 6.0 / np.sqrt(64.0 - 36.0)
-    head = np.where(DISTANCE >= critical, DISTANCE / 8.0 + 50.0 * slow, np.inf)
+    head = np.where(critical <= DISTANCE, DISTANCE / 8.0 + 50.0 * slow, np.inf)
     np.testing.assert_allclose(found[:, 0], np.minimum(direct, head), atol=2e-4)
 
 

@@ -77,7 +77,9 @@ def test_sections_across_strike_against_the_referee() -> None:
         found, shear = tables.times(i, points)
         for k in range(group.n_members):
             axes, times = refereed(group, k, place)
-            exact = xr.DataArray(times, coords=dict(zip("xyz", axes, strict=True)), dims=("x", "y", "z"))
+            exact = xr.DataArray(
+                times, coords=dict(zip("xyz", axes, strict=True)), dims=("x", "y", "z")
+            )
             exact = exact.interp(
                 x=("p", points[:, 0]), y=("p", points[:, 1]), z=("p", points[:, 2])
             ).values

@@ -71,7 +71,7 @@ def test_quakeml_is_read_back(located: xr.Dataset, tmp_path) -> None:
     assert int((~arrivals["used"]).sum()) == 1
     order = np.lexsort((arrivals["phase"], arrivals["station"], arrivals["event"]))
     own = np.lexsort((located["pick_phase"], located["pick_station"], located["pick_event"]))
-    apart = (arrivals["arrival_time"].values[order] - located["arrival_time"].values[own])
+    apart = arrivals["arrival_time"].values[order] - located["arrival_time"].values[own]
     assert np.abs(apart / np.timedelta64(1, "us")).max() <= 1
 
 
