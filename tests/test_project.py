@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 #: Notebooks that papermill runs.
-BATCH = {"tomography.ipynb", "verification.ipynb"}
+BATCH = {
+    "location.ipynb", "survey_to_source.ipynb", "tomography.ipynb", "verification.ipynb",
+}  # fmt: skip
 #: May know the user interface; everything else is science.
 INTERFACE = {"__init__", "__main__", "batch", "cli", "dashboards", "interrupts", "progress"}
 

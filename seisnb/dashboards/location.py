@@ -101,7 +101,7 @@ class LocationDashboard(widgets.VBox):
         self.save_button = button("Save", "save", "Write hypocentres.nc, catalogue.xml, report")
         self.status, self.alert = message("status"), message("alert")
         self.panes = {
-            name: BokehPane(_empty(name), description=name)
+            name: BokehPane(_empty(name), description=f"{name}: not located yet")
             for name in ("Event", "Map", "Residuals", "Models")
         }
         self.tabs = widgets.Tab(
