@@ -168,7 +168,9 @@ def _locate_all(
         config.seed,
     )
     variants = draw_variants(weight, *errors)
-    finer = draw_variants(weight, *errors, n_least=N_FINER, is_blended=True)
+    finer = None  # station terms are means over many events
+    if stage == "events":
+        finer = draw_variants(weight, *errors, n_least=N_FINER, is_blended=True)
 
     def work(index: int) -> Located | None:
         event = events[index]

@@ -219,11 +219,16 @@ def solve_member(group: SectionGroup | VolumeGroup, grid: HungGrid, index: int) 
     )  # fmt: skip
 
 
+def _window(ratio: float) -> int:
+    """Cells to average over: an odd number, for an even one would move the model by half a cell."""
+    return 2 * round(0.5 * (ratio - 1.0)) + 1 if ratio > 1.0 else 1
+
+
 def section_velocity(group: SectionGroup, grid: HungGrid, index: int) -> Array:
     """A member's velocity (along, depth) at the grid's nodes; slownesses are means over a step."""
     steps = group.depth[1] - group.depth[0], group.along[1] - group.along[0]
     slowness = 1.0 / group.velocity[index].astype(float)
-    size = [max(round(grid.step / step), 1) for step in steps]
+    size = [_window(grid.step / step) for step in steps]
     smooth = 1.0 / uniform_filter(slowness, size=size, mode="nearest")
     along, depth = grid.axes[0], grid.axes[2]
     surface = np.interp(along, group.along, group.surface)
@@ -239,7 +244,7 @@ def _volume_velocity(group: VolumeGroup, grid: HungGrid, index: int) -> Array:
     """A member's velocity (easting, northing, depth) at the grid's nodes."""
     axes = group.northing, group.easting, group.depth
     steps = [axis[1] - axis[0] for axis in axes]
-    size = [max(round(grid.step / step), 1) for step in steps]
+    size = [_window(grid.step / step) for step in steps]
     smooth = 1.0 / uniform_filter(1.0 / group.velocity[index].astype(float), size, mode="nearest")
     x, y, z = np.meshgrid(*grid.axes, indexing="ij")
     where = [
