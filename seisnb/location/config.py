@@ -73,6 +73,13 @@ class LocationConfig:
     leave_out: tuple[str, ...] = field(
         default=(), metadata=_help("stations that are not located with")
     )
+    blend_models: bool = field(
+        default=True,
+        metadata=_help(
+            "where few models fit the picks, take the ensemble's mean and covariance for more of "
+            "its kind, so that intervals are not those of the few"
+        ),
+    )
     station_terms: TermsOption = field(
         default="given",
         metadata=_help(

@@ -170,7 +170,7 @@ def _locate_all(
     variants = draw_variants(weight, *errors)
     finer = None  # station terms are means over many events
     if stage == "events":
-        finer = draw_variants(weight, *errors, n_least=N_FINER, is_blended=True)
+        finer = draw_variants(weight, *errors, n_least=N_FINER, is_blended=config.blend_models)
 
     def work(index: int) -> Located | None:
         event = events[index]
@@ -196,7 +196,12 @@ def _locate_all(
 
         multi = by(prepared.tables, prior, variants)
         if multi.n_effective < LEAST_EFFECTIVE and finer is not None:
-            multi = by(prepared.tables, prior, finer)
+            # what the picks say of each model is said by the models themselves
+            multi = replace(
+                by(prepared.tables, prior, finer),
+                model_log_evidence=multi.model_log_evidence,
+                model_probability=multi.model_probability,
+            )
         single = None if prepared.single is None else by(prepared.single, np.zeros(1))
         if handles.is_cancelled():
             return None

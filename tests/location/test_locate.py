@@ -66,7 +66,7 @@ def test_against_a_brute_force_grid(
     likelihood: str, arrivals, stations, ensemble, prepared: Prepared
 ) -> None:
     """Mean within 0.1 std, std within 5 %, evidence within 0.05."""
-    config = settings(likelihood=likelihood, n_samples=8000, single_model=False)
+    config = settings(likelihood=likelihood, n_samples=8000, single_model=False, blend_models=False)
     one = arrivals.isel(pick=np.flatnonzero(arrivals["event"].values == "ev0"))
     found = locate(one, stations, ensemble, config, prepared=prepared)
     [event], _ = events_to_locate(one, stations, config)
@@ -194,6 +194,31 @@ def test_events_that_agree_with_a_model_find_it(stations, ensemble: VelocityEnse
     found = locate(arrivals_at(stations, std=0.02), stations, apart, settings())
     assert float(found["model_probability"][0, 1]) > 0.95
     assert (found["model"].values == 1).mean() > 0.9
+
+
+def test_blends_keep_mean_and_covariance_and_widen_what_few_models_say(stations) -> None:
+    from seisnb.location.variants import _blend
+
+    rng = np.random.default_rng(0)
+    weight = rng.dirichlet(np.full(40, 5.0))
+    times = rng.standard_normal((6, 40)) @ np.diag(rng.uniform(0.5, 2, 40))
+    base = np.tile(np.arange(40), 500)
+    blended = times @ _blend(weight, base, 0)
+    w = weight[base] / weight[base].sum()
+    mean = times @ weight
+    np.testing.assert_allclose(blended @ w, mean, atol=0.05)
+    away = times - mean[:, None]
+    covariance = (away * weight) @ away.T / (1 - (weight**2).sum())
+    moved = blended - (blended @ w)[:, None]
+    np.testing.assert_allclose((moved * w) @ moved.T, covariance, atol=0.12)
+    few = ensemble_of(20, 0.03, seed=3)
+    arrivals = arrivals_at(stations, rock=model(1.012), std=0.01)
+    plain = locate(arrivals, stations, few, settings(blend_models=False))
+    smooth = locate(arrivals, stations, few, settings())
+    assert float(plain["n_effective_models"][0]) < 3
+    time = {"component": "origin_time"}  # what faster and slower rock moves
+    assert (smooth["std"].sel(time) > 1.3 * plain["std"].sel(time)).all()
+    np.testing.assert_allclose(smooth["model_probability"], plain["model_probability"])
 
 
 def test_p_alone_s_alone_and_stations_left_out(arrivals, stations, ensemble, prepared) -> None:
