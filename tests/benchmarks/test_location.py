@@ -120,7 +120,8 @@ def test_coverage_under_the_sea(say: Say) -> None:
         say(
             f"  picks of {pick_std[0]} s (P) and {pick_std[1]} s (S): 95 % regions over all "
             f"models hold {held[pick_std][0]:.3f} of {n} events, of the mean model "
-            f"{held[pick_std][1]:.3f}; std ratio easting {ratio[0]:.2f}, northing {ratio[1]:.2f}, depth {ratio[2]:.2f}; "
+            f"{held[pick_std][1]:.3f}; std ratio easting {ratio[0]:.2f}, northing "
+            f"{ratio[1]:.2f}, depth {ratio[2]:.2f}; "
             f"{found['n_effective_models'].median():.0f} effective models"
         )
     multi, single = held[0.1, 0.2]
