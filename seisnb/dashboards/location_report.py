@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from bokeh.embed import components
-from bokeh.resources import Resources
 
 from seisnb.conventions import InputError
 from seisnb.dashboards.figures.location import (
@@ -20,9 +18,8 @@ from seisnb.dashboards.figures.location import (
     residual_figure,
     shift_figure,
 )
-from seisnb.dashboards.page import STYLE, Plate, notes_html, plate_html, table_html
+from seisnb.dashboards.page import Plate, notes_html, page_html, table_html, write_page
 from seisnb.dashboards.report import shown_settings
-from seisnb.io.atomic import replaced
 from seisnb.location import LocationConfig
 
 #: Events whose clouds the report shows, those best constrained first; and rows of its table.
@@ -56,65 +53,39 @@ def write_location_report(hypocentres: xr.Dataset, path: str | os.PathLike[str])
             f"write_location_report: the Dataset is of kind {hypocentres.attrs.get('kind')!r}; "
             "expected what locate returns."
         )
-    target = Path(path)
-    text = _html(hypocentres)
-    with replaced(target, where="write_location_report") as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return target
+    return write_page(_html(hypocentres), path, where="write_location_report")
 
 
 def _html(hypocentres: xr.Dataset) -> str:
     """The text of the page."""
-    plates = _plates(hypocentres)
-    script, boxes = components([plate.model for plate in plates])
-    library = Resources(mode="inline", components=["bokeh"]).render_js()
     attrs = hypocentres.attrs
     source = escape(str(attrs.get("source") or "not named"))
-    sections = "\n".join(plate_html(plate, box) for plate, box in zip(plates, boxes, strict=True))
     notes = notes_html(hypocentres)
     left_out = json.loads(str(attrs.get("left_out", "{}")))
     reasons = "".join(
         f"<li>{escape(str(reason))}</li>" for reason in list(left_out.values())[:N_ROWS]
     )
     more = len(left_out) - N_ROWS
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{source}: location report</title>
-<style>{STYLE}</style>
-{library}
-</head>
-<body>
-<header>
-<h1>Earthquakes located over {hypocentres.sizes["member"]} velocity models</h1>
+    header = f"""<h1>Earthquakes located over {hypocentres.sizes["member"]} velocity models</h1>
 <p class="source">Arrivals: {source}</p>
 <p class="verdict{" cancelled" if attrs.get("cancelled") else ""}">{escape(verdict(hypocentres))}
-</p>
-</header>
-<main>
-<h2>Key numbers</h2>
+</p>"""
+    main = f"""<h2>Key numbers</h2>
 {table_html(key_numbers(hypocentres), head=("Quantity", "Value"))}
-{sections}
+{{plates}}
 <h2>Hypocentres</h2>
 {_events_html(hypocentres)}
 <h2>Settings</h2>
 {table_html(shown_settings(hypocentres, "config", LocationConfig), caption="Location")}
 {f"<h2>Events not located</h2><ul>{reasons}</ul>" if left_out else ""}
 {f"<p>and {more} more, in the attribute left_out of hypocentres.nc.</p>" if more > 0 else ""}
-{f"<h2>Notes</h2><ul>{notes}</ul>" if notes else ""}
-</main>
-<footer>
-<p>seisnb {escape(str(attrs.get("seisnb_version", "of unknown version")))} · seed
+{f"<h2>Notes</h2><ul>{notes}</ul>" if notes else ""}"""
+    footer = f"""seisnb {escape(str(attrs.get("seisnb_version", "of unknown version")))} · seed
 {escape(str(attrs.get("seed")))} · checksum of the arrivals
 <code>{escape(str(attrs.get("arrivals_checksum")))}</code> · of the models
-<code>{escape(str(attrs.get("ensemble_checksum")))}</code></p>
-</footer>
-{script}
-</body>
-</html>
-"""
+<code>{escape(str(attrs.get("ensemble_checksum")))}</code>"""
+    title = f"{attrs.get('source') or 'not named'}: location report"
+    return page_html(title, header, main, footer, _plates(hypocentres))
 
 
 def verdict(hypocentres: xr.Dataset) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 import xarray as xr
+from bokeh.embed import components
 from bokeh.model import Model
+from bokeh.resources import Resources
+
+from seisnb.io.atomic import replaced
 
 STYLE = """
 :root { color-scheme: light; }
@@ -88,3 +94,66 @@ def plate_html(plate: Plate, box: str) -> str:
         f'<div class="plot" role="img" aria-label="{escape(plate.spoken)}">{box}</div>'
         f"<figcaption>{escape(plate.caption)}</figcaption></figure>"
     )
+
+
+def library_html() -> str:
+    """BokehJS as HTML, to be shown once before the figures."""
+    return str(Resources(mode="inline", components=["bokeh"]).render_js())
+
+
+def page_html(
+    title: str, header: str, main: str, footer: str, plates: Sequence[Plate], *, style: str = ""
+) -> str:
+    """A page that needs nothing else.
+
+    Parameters
+    ----------
+    title : str
+        Of the window, as text.
+    header, main, footer : str
+        HTML, escaped by the caller; ``{plates}`` in ``main`` stands for the figures.
+    plates : sequence of Plate
+        The figures in reading order.
+    style : str
+        Further CSS.
+    """
+    script, boxes = components([plate.model for plate in plates])
+    figures = "\n".join(plate_html(plate, box) for plate, box in zip(plates, boxes, strict=True))
+    before, after = main.split("{plates}", 1)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>{STYLE}{style}</style>
+{library_html()}
+</head>
+<body>
+<header>
+{header}
+</header>
+<main>
+{before}{figures}{after}
+</main>
+<footer>
+<p>{footer}</p>
+</footer>
+{script}
+</body>
+</html>
+"""
+
+
+def write_page(text: str, path: str | os.PathLike[str], *, where: str) -> Path:
+    """Write a page whole or not at all; returns its path.
+
+    Raises
+    ------
+    OutputError
+        The folder is not there or cannot be written to, or the disk is full.
+    """
+    target = Path(path)
+    with replaced(target, where=where) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return target

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from bokeh.embed import components
 from bokeh.layouts import row
-from bokeh.resources import Resources
 
 from seisnb.conventions import ENSEMBLE, check_dataset
 from seisnb.dashboards import figures
 from seisnb.dashboards.diagnosis import diagnosis_table
 from seisnb.dashboards.figures.style import display_of, is_marine, number, settings_of, surface_name
-from seisnb.dashboards.page import STYLE, Plate, notes_html, plate_html, table_html
-from seisnb.io.atomic import replaced
+from seisnb.dashboards.page import Plate, notes_html, page_html, table_html, write_page
 from seisnb.prior import PriorConfig
 from seisnb.settings import list_settings
 from seisnb.tomography import TomographyConfig
@@ -49,63 +46,37 @@ def write_report(ensemble: xr.Dataset, path: str | os.PathLike[str]) -> Path:
         The folder is not there or cannot be written to, or the disk is full.
     """
     check_dataset(ensemble, ENSEMBLE, where="write_report", kind="ensemble")
-    target = Path(path)
-    text = report_html(ensemble)
-    with replaced(target, where="write_report") as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return target
+    return write_page(report_html(ensemble), path, where="write_report")
 
 
 def report_html(ensemble: xr.Dataset) -> str:
     """The report's HTML text; see :func:`write_report`."""
-    plates = report_plates(ensemble)
-    script, boxes = components([plate.model for plate in plates])
-    library = Resources(mode="inline", components=["bokeh"]).render_js()
     title = str(ensemble.attrs.get("title") or "Untitled line")
     attrs = ensemble.attrs
     source = str(attrs.get("source") or "not named")
     is_cut = bool(attrs.get("cancelled", 0))
     verdict = str(attrs.get("verdict") or "No verdict was recorded.")
-    sections = "\n".join(plate_html(plate, box) for plate, box in zip(plates, boxes, strict=True))
     notes = notes_html(ensemble)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}: tomography report</title>
-<style>{STYLE}</style>
-{library}
-</head>
-<body>
-<header>
-<h1>{escape(title)}</h1>
+    header = f"""<h1>{escape(title)}</h1>
 <p class="source">First-arrival tomography with uncertainty. Picks: {escape(source)}</p>
 <p class="verdict{" cancelled" if is_cut else ""}">{escape(verdict)}
-{_CANCELLED if is_cut else ""}</p>
-</header>
-<main>
-<h2>Key numbers</h2>
+{_CANCELLED if is_cut else ""}</p>"""
+    main = f"""<h2>Key numbers</h2>
 {table_html(key_numbers(ensemble), head=("Quantity", "Value"))}
 <h2>Diagnostics</h2>
 <p>Each figure that tells how far the result can be believed, what is good, and what to do where it
 is not. The verdict above sums them up.</p>
 {diagnosis_table(ensemble)}
-{sections}
+{{plates}}
 <h2>Settings</h2>
 {table_html(shown_settings(ensemble, "config", TomographyConfig), caption="Inversion")}
 {table_html(shown_settings(ensemble, "prior", PriorConfig), caption="Prior")}
-{f"<h2>Notes from reading the picks</h2><ul>{notes}</ul>" if notes else ""}
-</main>
-<footer>
-<p>seisnb {escape(str(attrs.get("seisnb_version", "of unknown version")))} · seed
+{f"<h2>Notes from reading the picks</h2><ul>{notes}</ul>" if notes else ""}"""
+    footer = f"""seisnb {escape(str(attrs.get("seisnb_version", "of unknown version")))} · seed
 {escape(str(attrs.get("seed", "not recorded")))} · checksum of the survey
-<code>{escape(str(attrs.get("survey_checksum", "not recorded")))}</code></p>
-</footer>
-{script}
-</body>
-</html>
-"""
+<code>{escape(str(attrs.get("survey_checksum", "not recorded")))}</code>"""
+    plates = report_plates(ensemble)
+    return page_html(f"{title}: tomography report", header, main, footer, plates)
 
 
 _CANCELLED = " <strong>The run was cancelled: the ensemble is smaller than asked for.</strong>"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from bokeh.embed import components
 from bokeh.model import Model
-from bokeh.resources import Resources
 
 import seisnb
-from seisnb.dashboards.page import STYLE, Plate, plate_html
-from seisnb.io.atomic import replaced
+from seisnb.dashboards.page import Plate, library_html, page_html, write_page
+
+__all__ = ["figure_html", "library_html", "write_study_report"]
 
 _TABLE_STYLE = "pre { overflow-x: auto; font-size: .8rem; line-height: 1.4; }"
 
@@ -49,45 +49,13 @@ def write_study_report(
     OutputError
         The folder is not there or cannot be written to, or the disk is full.
     """
-    script, boxes = components([plate.model for plate in plates])
-    figures = "\n".join(plate_html(plate, box) for plate, box in zip(plates, boxes, strict=True))
     texts = "\n".join(
         f"<h2>{escape(heading)}</h2>\n<pre>{escape(text)}</pre>" for heading, text in tables.items()
     )
-    page = f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<style>{STYLE}{_TABLE_STYLE}</style>
-{library_html()}
-</head>
-<body>
-<header>
-<h1>{escape(title)}</h1>
-<p class="verdict">{escape(introduction)}</p>
-</header>
-<main>
-{figures}
-{texts}
-</main>
-<footer>
-<p>seisnb {escape(seisnb.__version__)}</p>
-</footer>
-{script}
-</body>
-</html>
-"""
-    target = Path(path)
-    with replaced(target, where="write_study_report") as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return target
-
-
-def library_html() -> str:
-    """BokehJS as HTML, to be shown once in a notebook before its figures."""
-    return str(Resources(mode="inline", components=["bokeh"]).render_js())
+    header = f'<h1>{escape(title)}</h1>\n<p class="verdict">{escape(introduction)}</p>'
+    footer = f"seisnb {escape(seisnb.__version__)}"
+    text = page_html(title, header, "{plates}\n" + texts, footer, plates, style=_TABLE_STYLE)
+    return write_page(text, path, where="write_study_report")
 
 
 def figure_html(model: Model) -> str:

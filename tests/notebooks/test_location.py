@@ -63,7 +63,7 @@ def test_from_the_survey_to_the_source(tmp_path) -> None:
     ensemble = open_ensemble(tmp_path / "ensemble.nc")
     found = open_hypocentres(tmp_path / "hypocentres.nc")
     assert found.sizes["member"] == ensemble.sizes["particle"] == 20
-    assert "truly within 2 km" in said
+    assert "truly within 1 km" in said
     assert "event0003" in said
     floor = np.interp(
         found["easting"].values, ensemble["surface_easting"], ensemble["surface_depth"]
