@@ -21,7 +21,7 @@ DEGREE = 111.195
 @cache
 def land_rings() -> tuple[Array, ...]:
     """Closed outlines of land, islands, inland seas: (n, 2) longitude, latitude [degrees]."""
-    with files("seisnb").joinpath("assets", "land.npz").open("rb") as stream:
+    with files("seisnb").joinpath("land.npz").open("rb") as stream:
         stored = np.load(stream, allow_pickle=False)
         points = np.cumsum(stored["step"], axis=0) * 1e-3
         ends = np.cumsum(stored["count"])[:-1]
