@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from html import escape
@@ -31,6 +32,8 @@ from seisnb.io import save_hypocentres, write_quakeml
 from seisnb.location import LocationConfig, Prepared, locate, prepare
 from seisnb.location.prepare import Models
 from seisnb.projection import Projection
+
+_log = logging.getLogger(__name__)
 
 
 class LocationDashboard(widgets.VBox):
@@ -203,7 +206,8 @@ class LocationDashboard(widgets.VBox):
             action()
         except SeisnbError as error:
             self.alert.value = escape(str(error))
-        except Exception as error:  # noqa: BLE001 (a callback has nobody else to tell)
+        except Exception as error:  # noqa: BLE001 (nobody sees a widget callback's exception)
+            _log.exception("a control of the dashboard failed")
             self.alert.value = escape(f"{type(error).__name__}: {error}")
 
     def _change(self) -> None:

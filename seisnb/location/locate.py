@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from seisnb.location.config import LocationConfig
 from seisnb.location.density import EventDensity
 from seisnb.location.event import Posterior, locate_event
 from seisnb.location.picks import EventPicks, events_to_locate
-from seisnb.location.prepare import Models, Prepared, prepare, stations_checksum, with_config
+from seisnb.location.prepare import Models, Prepared, prepare, reused, stations_checksum
 from seisnb.location.result import Located, hypocentres_dataset
 from seisnb.location.station_depths import check_station_depths
 from seisnb.location.terms import Terms, estimated
@@ -62,8 +63,8 @@ def locate(
     config : LocationConfig, optional
         Likelihood, region, samples and all else.
     prepared : Prepared, optional
-        Of :func:`seisnb.location.prepare` for the same stations and models: travel times are not
-        computed again.
+        Of :func:`seisnb.location.prepare` for the same stations and models, whose weights and terms
+        may be others: travel times are not computed again.
     trial : xr.Dataset, optional
         Other hypocentres of the same events, for instance an analyst's: dim ``event``, variables
         ``longitude``, ``latitude`` [degrees], ``depth`` [km]. The result says in which region of
@@ -107,10 +108,10 @@ def locate(
             stations.isel(station=used), ensemble, config, progress=progress, cancel=cancel
         )
     else:
-        prepared = with_config(prepared, config)
+        prepared = reused(prepared, stations, ensemble, config)
     events = _renumbered(events, stations, prepared)
     trials = _trials(trial, events, prepared)
-    store = _Store.open(checkpoint, arrivals, prepared, config)
+    store = _Store.open(checkpoint, arrivals, prepared, config, trials)
     terms = Terms.zero(prepared.stations.sizes["station"])
     if config.station_terms == "given":
         terms = Terms.given(prepared.stations)
@@ -308,6 +309,7 @@ class _Store:
         arrivals: xr.Dataset,
         prepared: Prepared,
         config: LocationConfig,
+        trials: Array,
     ) -> _Store:
         """Start or check a folder."""
         if folder is None:
@@ -318,6 +320,7 @@ class _Store:
             "arrivals": arrivals_checksum(arrivals),
             "stations": stations_checksum(prepared.stations),
             "ensemble": prepared.ensemble.checksum,
+            "trials": hashlib.sha256(np.ascontiguousarray(trials).tobytes()).hexdigest(),
             "log_weight": [round(float(w), 12) for w in prepared.ensemble.log_weight],
             **settings,
         }

@@ -45,8 +45,10 @@ class Prepared:
     ----------
     stations : xr.Dataset
         The stations, in the models' projection.
+    models : VelocityEnsemble, xr.Dataset or sequence of LayeredModel
+        The models as they were given.
     ensemble : VelocityEnsemble
-        The models.
+        The same as an ensemble.
     tables : TravelTimeTables
         Travel times through all of them.
     single : TravelTimeTables or None
@@ -58,6 +60,7 @@ class Prepared:
     """
 
     stations: xr.Dataset
+    models: Models
     ensemble: VelocityEnsemble
     tables: TravelTimeTables
     single: TravelTimeTables | None
@@ -149,8 +152,8 @@ def prepare(
         tables = tables_of(ensemble, "all models")
         single = None if mean is None else tables_of(mean, "mean model")
     return Prepared(
-        stations=stations, ensemble=ensemble, tables=tables, single=single, space=space,
-        noise=noise_of(ensemble, config),
+        stations=stations, models=models, ensemble=ensemble, tables=tables, single=single,
+        space=space, noise=noise_of(ensemble, config),
     )  # fmt: skip
 
 
@@ -184,23 +187,59 @@ def _smooth(ensemble: VelocityEnsemble) -> float:
     return float(np.clip(SMOOTH_SHARE * np.std(found) / np.mean(found), *SMOOTH_LIMITS))
 
 
-def with_config(prepared: Prepared, config: LocationConfig) -> Prepared:
-    """The same travel times for a configuration that leaves the region as it is.
+def reused(
+    prepared: Prepared, stations: xr.Dataset, models: Models, config: LocationConfig
+) -> Prepared:
+    """The same travel times for the stations' terms, the models' weights and a configuration.
 
     Raises
     ------
     InputError
-        The configuration asks for another region, depth range or step, or for a mean model that was
-        not prepared.
+        The travel times are of other models, of stations elsewhere, or of another region.
     """
-    space = space_of(prepared.stations, prepared.ensemble, config)
+    ensemble = prepared.ensemble
+    if models is not prepared.models:
+        ensemble = as_ensemble(models)
+        if ensemble.checksum != prepared.ensemble.checksum:
+            raise InputError(
+                "locate: the travel times were prepared for other models than those given. "
+                "Prepare anew with them."
+            )
+    if stations.attrs["projection"] != prepared.stations.attrs["projection"]:
+        stations = reproject(stations, prepared.stations.attrs["projection"])
+    known = set(map(str, stations["station"].values))
+    names = [str(name) for name in prepared.stations["station"].values if str(name) in known]
+    given, own = stations.sel(station=names), prepared.stations.sel(station=names)
+    for name in ("easting", "northing", "depth"):
+        moved = np.abs(given[name].values - own[name].values) > 1e-6
+        if moved.any():
+            raise InputError(
+                f"locate: station {names[int(np.argmax(moved))]} has another {name} than the "
+                "travel times were prepared for. Prepare anew with these stations."
+            )
+    own = prepared.stations.copy(deep=True)
+    at = np.isin(own["station"].values, names)
+    for name in ("term_p", "term_s"):
+        own[name].values[at] = given[name].values
+    space = space_of(prepared.stations, ensemble, config)
     if space.region != prepared.space.region:
         raise InputError(
             f"locate: the travel times were prepared for {prepared.space.region}, the "
             f"configuration asks for {space.region}. Prepare anew with this configuration."
         )
     single = prepared.single if config.single_model else None
-    return replace(prepared, noise=noise_of(prepared.ensemble, config), single=single)
+    is_reweighted = not np.array_equal(ensemble.log_weight, prepared.ensemble.log_weight)
+    mean = mean_model(ensemble) if is_reweighted and single is not None else None
+    if mean is not None:
+        with single_threaded():  # other weights have another mean
+            single = build_tables(
+                prepared.stations, mean, space.region, step=config.table_step,
+                n_workers=worker_count(config.n_workers),
+            )  # fmt: skip
+    return replace(
+        prepared, stations=own, models=models, ensemble=ensemble, single=single,
+        noise=noise_of(ensemble, config),
+    )  # fmt: skip
 
 
 def stations_checksum(stations: xr.Dataset) -> str:

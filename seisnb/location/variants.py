@@ -25,7 +25,8 @@ N_VARIANTS, N_FINER = 256, 1024
 #: Effective number of members or variants below which an event is located with more of them.
 LEAST_EFFECTIVE = 24.0
 #: Width of the kernels in standard deviations of the ensemble: Silverman's rule for a hundred to a
-#: few hundred members in eight dimensions. Fewer members than the second have no covariance.
+#: few hundred members in eight dimensions. Fewer effective members than the second are too few to
+#: have a covariance.
 KERNEL, LEAST_BLENDED = 0.6, 16
 
 
@@ -93,7 +94,7 @@ def draw_variants(
         Blend members, where there are enough.
     """
     n_members = weight.size
-    is_blended = is_blended and n_members >= LEAST_BLENDED
+    is_blended = is_blended and float(1.0 / (weight**2).sum()) >= LEAST_BLENDED
     if std == 0.0 and shear_std == 0.0 and not is_blended:
         return None
     times = -(-n_least // n_members)

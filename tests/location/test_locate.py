@@ -307,6 +307,45 @@ def test_a_prepared_region_is_not_another(arrivals, stations, ensemble, prepared
         run(arrivals, stations, ensemble, prepared, region=(-20.0, 20.0, -20.0, 20.0))
 
 
+def test_prepared_times_serve_other_weights_and_terms_but_no_other_rock(
+    arrivals, stations, ensemble, prepared
+) -> None:
+    from seisnb.velocity_ensembles import reweighted
+
+    log_weight = np.full(ensemble.n_members, -50.0)
+    log_weight[3] = 0.0
+    one = reweighted(ensemble, log_weight)
+    found = run(arrivals, stations, one, prepared)
+    assert (found["model_probability"][:, 3] > 0.99).all()
+    fresh = locate(arrivals, stations, one, settings())
+    np.testing.assert_allclose(found["single_mean_depth"], fresh["single_mean_depth"], atol=1e-6)
+    late = stations.copy(deep=True)
+    late["term_p"].values[:] = 0.7
+    assert (run(arrivals, late, ensemble, prepared)["station_term"][:, 0] == 0.7).all()
+    with pytest.raises(InputError, match="other models"):
+        run(arrivals, stations, ensemble_of(24, seed=9), prepared)
+    late["depth"].values[2] += 1.0
+    with pytest.raises(InputError, match="station ST02 has another depth"):
+        run(arrivals, late, ensemble, prepared)
+
+
+def test_a_checkpoint_is_of_one_trial(tmp_path, arrivals, stations, ensemble, prepared) -> None:
+    for place, refused in (((0.0, 0.0, 9.0), False), ((1.0, 0.0, 9.0), True)):
+        trial = _trial(stations, place)
+
+        def again(trial=trial) -> xr.Dataset:
+            return locate(
+                arrivals, stations, ensemble, settings(), prepared=prepared, trial=trial,
+                checkpoint=tmp_path / "c",
+            )  # fmt: skip
+
+        if refused:
+            with pytest.raises(CheckpointError, match="trials"):
+                again()
+        else:
+            assert again().sizes["event"] == 3
+
+
 def test_tomography_ensembles_layers_and_volumes_together(stations, arrivals) -> None:
     """Members of all kinds, of one velocity, give the answer of one."""
     from seisnb.location import prepare
