@@ -11,7 +11,8 @@ import xarray as xr
 
 from seisnb.conventions import InputError
 from seisnb.dashboards import LocationDashboard
-from seisnb.dashboards.figures.location import boundary_panels, catalogue_map, event_figure
+from seisnb.dashboards.figures.boundary import boundary_panels
+from seisnb.dashboards.figures.location import catalogue_map, event_figure
 from seisnb.dashboards.location_report import key_numbers, verdict, write_location_report
 from seisnb.io import open_hypocentres
 from seisnb.location import LineBoundary, locate
