@@ -1,4 +1,4 @@
-# make demo | test | quick | lint | lab | bench | study | lock; each sets up what it needs on a fresh machine.
+# make demo | test | quick | lint | widgets | lab | voila | bench | study | lock; each sets up what it needs.
 # PYTHON picks the interpreter, PIP_OPTIONS goes to every pip install, OUT is the demo's folder.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -14,9 +14,10 @@ TORCH := torch==2.13.0
 PIP := -m pip install --disable-pip-version-check $(PIP_OPTIONS)
 STAMP := $(VENV)/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+STATIC := seisnb/dashboards/static
 export SEISNB_DATA ?= $(abspath $(CURDIR)/../shared/data)
 
-.PHONY: help setup demo test quick lint format lab bench study lock browser clean
+.PHONY: help setup demo test quick lint format widgets node lab voila bench study lock browser clean
 .DEFAULT_GOAL := help
 
 help:
@@ -38,7 +39,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)
 	$(BIN)/seisnb demo --out $(OUT)
 
-test: lint browser
+test: lint widgets browser
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_OPTIONS)
 
 quick: $(STAMP)
@@ -51,6 +52,22 @@ lint: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/nbstripout --verify $(NOTEBOOKS)
 
+# The browser half: types, tests, and the committed bundles must be what the sources give.
+widgets: node
+	@cd widgets && { [ -f node_modules/.package-lock.json ] && ! [ package-lock.json -nt node_modules/.package-lock.json ] || npm ci --silent --no-audit --no-fund; }
+	@before=$$(cd $(STATIC) && cat *.js | cksum); (cd widgets && npm run --silent check) || exit 1; \
+	after=$$(cd $(STATIC) && cat *.js | cksum); [ "$$before" = "$$after" ] || \
+	  { echo "$(STATIC) was not what widgets/src gives; it is now: commit it." >&2; exit 1; }
+
+node:
+	@command -v npm >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Node for the widgets' checks"; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nodejs npm >/dev/null; \
+	else \
+	  echo "The widgets' checks need Node 20 or newer with npm: install them and run make again." >&2; exit 1; \
+	fi
+
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -58,6 +75,9 @@ format: $(STAMP)
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab $(LAB_OPTIONS) notebooks/tomography.ipynb
+
+voila: $(STAMP)
+	$(BIN)/voila notebooks/dashboard.ipynb
 
 bench: $(STAMP)
 	$(BIN)/python $(PIP) -q -c requirements.lock -e '.[benchmark]'

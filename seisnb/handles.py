@@ -28,8 +28,9 @@ class Progress:
         Since the start, and expected for this stage [s]; None while unknown.
     chi2 : float or None
         Misfit per pick of the latest model.
-    partial : callable or None
-        Gives (easting, depth below the surface, mean velocity so far) for a live picture.
+    member : callable or None
+        Gives the member just finished as (easting [km], depth [km], velocity (depth, easting)
+        [km/s]) for a live picture.
     """
 
     stage: str
@@ -39,7 +40,7 @@ class Progress:
     elapsed: float
     remaining: float | None = None
     chi2: float | None = None
-    partial: Callable[[], tuple[Array, Array, Array] | None] | None = None
+    member: Callable[[], tuple[Array, Array, Array]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,8 @@ class Form:
 
     Attributes
     ----------
+    group : str
+        As given.
     widget : ipywidgets.Widget
         The form.
     controls : dict of str to ipywidgets.Widget
@@ -38,7 +40,7 @@ class Form:
     """
 
     def __init__(self, config: type, *, group: str, shown: Collection[str] = ()) -> None:
-        self._config, self._group = config, group
+        self._config, self.group = config, group
         self._settings = {each.name: each for each in list_settings({group: config})}
         self.controls = {name: _control(each) for name, each in self._settings.items()}
         first = [box for name, box in self.controls.items() if not shown or name in shown]
@@ -62,8 +64,8 @@ class Form:
             value = self.controls[name].value
             if isinstance(value, str) and value.strip().lower() in (AUTO, ""):
                 value = None if _is_optional(setting) else value
-            values[f"{self._group}.{name}"] = value
-        return make_configs({self._group: self._config}, values, where="form")[self._group]
+            values[f"{self.group}.{name}"] = value
+        return make_configs({self.group: self._config}, values, where="form")[self.group]
 
     def write(self, config: Any) -> None:
         """Show a configuration."""

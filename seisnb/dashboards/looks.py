@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -12,6 +13,15 @@ CSS = """<style>
   border-left: 5px solid #c1272d; padding: 6px 10px; white-space: pre-wrap; line-height: 1.4; }
 .seisnb-app .seisnb-status .widget-html-content { line-height: 1.4; white-space: normal; }
 .seisnb-app .seisnb-title { font-size: 18px; font-weight: 600; line-height: 1.4; }
+.seisnb-app .seisnb-text .widget-html-content { line-height: 1.4; white-space: normal; }
+.seisnb-app .seisnb-text table { border-collapse: collapse; }
+.seisnb-app .seisnb-text th, .seisnb-app .seisnb-text td { text-align: left;
+  padding: 2px 12px 2px 0; vertical-align: top;
+  border-bottom: 1px solid var(--jp-border-color2, #ddd); }
+.seisnb-app pre.seisnb-code { font: 12px/1.4 monospace; white-space: pre-wrap; margin: 0;
+  color: inherit; background: none; }
+.seisnb-app .seisnb-pane { background: #fff; overflow-x: auto; }
+.seisnb-app .widget-button.mod-primary { background: #1c5460; color: #fff; }
 </style>"""
 
 
@@ -20,8 +30,30 @@ def button(label: str, icon: str, tip: str, **options: Any) -> widgets.Button:
     return widgets.Button(description=label, icon=icon, tooltip=tip, **options)
 
 
+def small_button(label: str, icon: str, tip: str, **options: Any) -> widgets.Button:
+    """A button as wide as its words."""
+    return button(label, icon, tip, layout=widgets.Layout(width="auto"), **options)
+
+
 def message(role: str) -> widgets.HTML:
     """A line of text that screen readers announce when it changes."""
     box = widgets.HTML()
     box.add_class(f"seisnb-{role}")
     return box
+
+
+def text_box(html: str = "") -> widgets.HTML:
+    """Text with tables; the caller escapes what came from files."""
+    box = widgets.HTML(html)
+    box.add_class("seisnb-text")
+    return box
+
+
+def wrapped_row(*children: widgets.Widget) -> widgets.HBox:
+    """Widgets side by side, under each other where there is no room."""
+    return widgets.HBox(list(children), layout=widgets.Layout(flex_flow="row wrap"))
+
+
+def empty_html(text: str) -> str:
+    """What stands in the place of a figure that is not there yet."""
+    return f"<p style='font: 14px sans-serif; color: #555'>{escape(text)}</p>"

@@ -21,41 +21,46 @@ from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.model import Model
 from bokeh.protocol import Protocol
 
+#: Tag of models whose changes in the browser come back, such as a source of points to be dragged.
+HEARD = "heard"
 _BOKEH_JS = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
 
 
 class BokehPane(anywidget.AnyWidget):
-    """Shows one Bokeh model; :meth:`show` puts another in its place.
+    """Shows one Bokeh model; :meth:`show` puts another in its place, :meth:`clear` words.
 
     Parameters
     ----------
-    model : bokeh model
-        A figure or layout.
+    model : bokeh model, optional
+        A figure or layout; without one the description is shown as text.
     description : str
         What a screen reader says the figure is.
 
     Notes
     -----
-    Events that Python code subscribed to by ``on_event`` and changes of selections come back from
-    the browser. Ranges do not: zooming stays in the browser.
+    Events that Python code subscribed to by ``on_event``, changes of selections and of models with
+    the tag :data:`HEARD` come back from the browser. Ranges do not: zooming stays there.
     """
 
     _esm = (Path(__file__).parent / "static" / "pane.js").read_text(encoding="utf-8")
     bokeh_version = traitlets.Unicode(bokeh.__version__).tag(sync=True)
     description = traitlets.Unicode("figure").tag(sync=True)
     revision = traitlets.Int(0).tag(sync=True)
+    has_export = traitlets.Bool(True).tag(sync=True)
 
     listened = ("Selection",)
     _is_attached = False
 
-    def __init__(self, model: Model, *, description: str = "figure", **options: Any) -> None:
+    def __init__(
+        self, model: Model | None = None, *, description: str = "figure", **options: Any
+    ) -> None:
         super().__init__(description=description, **options)
         self._model = self._attached(model)
         self.on_msg(self._on_message)
 
     @property
-    def model(self) -> Model:
-        """The Bokeh model on show."""
+    def model(self) -> Model | None:
+        """The Bokeh model on show; None while there are only words."""
         return self._model
 
     def show(self, model: Model, *, description: str | None = None) -> None:
@@ -66,13 +71,26 @@ class BokehPane(anywidget.AnyWidget):
             self.description = description
         self.revision += 1
 
+    def clear(self, text: str) -> None:
+        """Show words in the place of the figure."""
+        self._detach()
+        self._model = None
+        self.description = text
+        self.revision += 1
+
+    def select_one(self, name: str) -> Any:
+        """The part of the figure of this name; None where there is none."""
+        return None if self._model is None else self._model.select_one({"name": name})
+
     def close(self) -> None:
         """Close the widget and let the document go."""
         self._detach()
         super().close()
 
-    def _attached(self, model: Model) -> Model:
+    def _attached(self, model: Model | None) -> Model | None:
         """The model in a document of its own whose changes are sent."""
+        if model is None:
+            return None
         if model.document is None:
             Document().add_root(model)
         model.document.on_change_dispatch_to(self)
@@ -81,7 +99,7 @@ class BokehPane(anywidget.AnyWidget):
 
     def _detach(self) -> None:
         """Stop sending the shown document's changes; a second time does nothing."""
-        if self._is_attached:
+        if self._is_attached and self._model is not None:
             self._model.document.callbacks.remove_on_change(self)
             self._is_attached = False
 
@@ -92,11 +110,13 @@ class BokehPane(anywidget.AnyWidget):
             self.send({"re": content["id"]}, [_BOKEH_JS.read_bytes()])
         elif kind == "doc":
             self.send({"re": content["id"], **self._document_message()})
-        elif kind == "event" and content["revision"] == self.revision:
+        elif kind == "event" and self._model is not None and content["revision"] == self.revision:
             self._model.document.apply_json_patch(json.loads(content["patch"]), setter=self)
 
     def _document_message(self) -> dict[str, Any]:
-        """The whole document as it is now."""
+        """The whole document as it is now, or the words in its place."""
+        if self._model is None:
+            return {"text": self.description, "revision": self.revision}
         document = self._model.document
         for model in document.models:
             model._update_event_callbacks()  # on_event() after attaching is otherwise never heard

@@ -13,6 +13,7 @@ from seisnb.handles import Handles, Progress
 from seisnb.inference.base import in_parallel, run, seeded, worker_count
 from seisnb.inference.correction import score_excess
 from seisnb.inference.rml import RandomisedMaximumLikelihood
+from seisnb.section import to_depth_grid
 from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.config import is_together
 from seisnb.tomography.correction import correction
@@ -49,21 +50,24 @@ def fit_members(
     }
     begun, n_loaded = time.monotonic(), len(members)
 
-    def report(chi2: float | None) -> None:
+    def report(done: int, member: Member | None = None) -> None:
         n_new = len(members) - n_loaded
         spent = time.monotonic() - begun
         left = config.n_members - len(members)
         handles.progress(
             Progress(
-                stage="members", done=len(members), total=config.n_members, chi2=chi2,
-                message=f"{len(members)} of {config.n_members} members",
+                stage="members", done=done, total=config.n_members,
+                chi2=None if member is None else _misfit(problem, member),
+                message=f"{done} of {config.n_members} members",
                 elapsed=time.monotonic() - started,
                 remaining=spent / n_new * left if n_new else None,
-                partial=lambda: _partial_mean(problem, list(members.values())),
+                member=None if member is None else lambda: _section(problem, member, depth),
             )
         )  # fmt: skip
 
-    report(None)
+    report(0)
+    for done, member in enumerate(members.values(), 1):
+        report(done, member)
     todo = [index for index in range(config.n_members) if index not in members]
     if not is_together(config):
         work = member_task(problem, peak, depth, referee, referee_cell, handles.is_cancelled)
@@ -73,9 +77,7 @@ def fit_members(
     for index, member in _fitted(work, todo, problem, handles):
         checkpoint.save(index, member)
         members[index] = member
-        residual = problem.target.observed.numpy() - member.predicted
-        scaled = residual / (problem.target.std.numpy() * member.sigma_scale.item())
-        report(float(np.mean(scaled**2)))
+        report(len(members), member)
     return dict(sorted(members.items()))
 
 
@@ -148,10 +150,15 @@ def member_task(
     return work
 
 
-def _partial_mean(problem: Problem, members: list[Member]) -> tuple[Array, Array, Array] | None:
-    """Easting, depth below the surface and mean velocity of the members so far."""
-    if not members:
-        return None
+def _misfit(problem: Problem, member: Member) -> float:
+    """Chi2 per pick of a member, with its own sigmas."""
+    residual = problem.target.observed.numpy() - member.predicted
+    scaled = residual / (problem.target.std.numpy() * member.sigma_scale.item())
+    return float(np.mean(scaled**2))
+
+
+def _section(problem: Problem, member: Member, depth: Array) -> tuple[Array, Array, Array]:
+    """Easting, depth and velocity (depth, easting) of a member."""
     grid = problem.prior.grid
-    models = [problem.prior.velocity(member.unknowns) for member in members]
-    return grid.easting, grid.below_surface, np.mean(models, axis=0).T
+    velocity = problem.prior.velocity(member.unknowns)
+    return grid.easting, depth, to_depth_grid(velocity, grid, depth)

@@ -288,7 +288,7 @@ def _inverted(
 
     def tell(message: Progress) -> None:
         if progress:
-            progress(replace(message, message=f"{label}: {message.message}", partial=None))
+            progress(replace(message, message=f"{label}: {message.message}", member=None))
 
     survey = setting.survey.copy()
     survey["travel_time"] = survey["travel_time"].copy(data=times)

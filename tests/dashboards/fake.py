@@ -211,6 +211,7 @@ def make_invert(
         if fails:
             raise PriorError(fails)
         done = 0
+        shown = ensemble_of(survey, n_members)
         for done in range(1, n_members + 1):
             time.sleep(seconds / n_members)
             if progress is not None:
@@ -223,6 +224,11 @@ def make_invert(
                         elapsed=done * seconds / n_members,
                         remaining=(n_members - done) * seconds / n_members,
                         chi2=1.0 + 0.5 / done,
+                        member=lambda k=done - 1: (
+                            shown["easting"].values,
+                            shown["depth"].values,
+                            shown["velocity"].values[k],
+                        ),
                     )
                 )
             if cancel is not None and cancel():

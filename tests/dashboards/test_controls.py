@@ -8,7 +8,7 @@ import pytest
 
 from seisnb.conventions import InputError
 from seisnb.dashboards.controls import Form
-from seisnb.dashboards.state import ReadingConfig
+from seisnb.dashboards.tomography.state import ReadingConfig
 from seisnb.prior import PriorConfig
 from seisnb.tomography import TomographyConfig
 

@@ -4,16 +4,22 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 import xarray as xr
-from bokeh.events import Tap
 from fake import land_survey, make_invert, marine_ensemble, marine_survey
 from numpy.testing import assert_allclose, assert_array_equal
 
-from seisnb.dashboards import TomographyDashboard, figures
-from seisnb.dashboards.panels import format_picks, parse_picks
-from seisnb.dashboards.state import Controller
-from seisnb.dashboards.tomography import progress_text
+from seisnb.dashboards import TomographyDashboard
+from seisnb.dashboards.section_data import ensemble_section
+from seisnb.dashboards.tomography.controller import TABS, TomographyController
+from seisnb.dashboards.tomography.dashboard import progress_text
+from seisnb.dashboards.tomography.pick_numbers import format_picks, parse_picks
 from seisnb.io import open_ensemble, write_picks
 from seisnb.tomography import Progress
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Results and checkpoints go here."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -36,8 +42,9 @@ def pick_file(tmp_path):
     return path
 
 
-def image_of(app):
-    return app.section_panel.pane.model.select_one({"name": "image"}).data_source.data["image"][0]
+def shown(app):
+    """What the explore tab shows: codes of the members."""
+    return app.explore_tab.view.data.codes
 
 
 def test_an_empty_dashboard_says_what_to_do():
@@ -45,19 +52,19 @@ def test_an_empty_dashboard_says_what_to_do():
     assert app.run_button.disabled
     assert app.save_button.disabled
     assert app.cancel_button.disabled
-    assert "Open a file" in app.picks_panel.pane.description
-    app.controller.run()
+    assert "Open a file" in app.survey_tab.curves.pane.description
+    app.controller.start()
     assert "Open a file first" in app.alert.value
 
 
-def test_run_shows_the_result_on_the_section_tab(finished):
+def test_run_shows_the_result_on_the_explore_tab(finished):
     assert finished.ensemble.sizes["particle"] == 16
-    assert finished.tabs.selected_index == 1
+    assert TABS[finished.tabs.selected_index] == "explore"
     assert finished.bar.value == finished.bar.max == 16
     assert "Done." in finished.status.value
     assert "within their errors" in finished.status.value
-    expected = figures.mean_layer(finished.ensemble)
-    assert_array_equal(image_of(finished), expected.values)
+    assert_array_equal(shown(finished), ensemble_section(finished.ensemble).codes)
+    assert finished.run_tab.view.n_members == 16
 
 
 def test_run_hands_over_picks_prior_config_and_no_muted_pick():
@@ -76,7 +83,7 @@ def test_run_hands_over_picks_prior_config_and_no_muted_pick():
     assert app.controller.job.wait(30)
     assert seen["prior"].length_depth == 0.004
     assert (seen["config"].n_members, seen["config"].engine) == (8, "svgd")
-    assert seen["callbacks"] == {"progress", "cancel"}
+    assert seen["callbacks"] == {"progress", "cancel", "checkpoint"}
     assert_array_equal(np.flatnonzero(~seen["survey"]["used"].values), [4, 5])
     assert app.ensemble.sizes["pick"] == app.survey.sizes["pick"] - 2
 
@@ -136,38 +143,35 @@ def test_buttons_follow_the_job(app):
     assert states == [("running", True, False), ("done", False, True)]
 
 
-def test_members_std_and_grey_change_the_picture(finished):
-    panel = finished.section_panel
-    panel.member.value = 7
-    assert finished.state.quantity == "member"
-    assert_array_equal(image_of(finished), figures.member_layer(finished.ensemble, 6).values)
-    assert panel.pane.description.startswith("Member 7 of 16")
-    panel.quantity.value = "std"
-    panel.grey.value = 200.0
-    assert finished.state.grey_above == pytest.approx(0.2)
-    grey = panel.pane.model.select_one({"name": "grey"}).data_source.data["image"][0]
-    expected = figures.std_layer(finished.ensemble, grey_above=finished.state.grey_above).greyed
-    assert_array_equal(np.isfinite(grey), expected)
-    panel.grey.value = panel.grey.max
-    assert finished.state.grey_above is None
+def test_what_the_browser_sets_is_the_state_and_the_other_way_round(finished):
+    view = finished.explore_tab.view
+    view.member = 7
+    view.quantity = "member"
+    assert (finished.state.quantity, finished.state.member) == ("member", 7)
+    finished.controller.change(quantity="std", grey_above=200.0)
+    assert (view.quantity, view.grey_above) == ("std", 200.0)
+    view.picked = [41.3, -400.0]
+    assert finished.state.picked == [41.3, -400.0]
     assert finished.alert.value == ""
 
 
-def test_a_click_on_the_section_gives_the_profile_there(finished):
-    panel = finished.section_panel
-    plot = panel.pane.model
-    tap = Tap(plot, x=41.3, y=-400.0)
-    panel._on_tap(tap)
-    assert finished.state.profile_easting == pytest.approx(0.0413)
-    assert "41." in panel.profile.model.title.text
-    assert plot.select_one({"name": "profile_mark"}).location == pytest.approx(41.3)
-    assert_allclose(panel.easting.value, 41.3, atol=0.5)
+def test_rays_are_drawn_over_the_section(app):
+    from seisnb.prior import PriorConfig
+    from seisnb.tomography import TomographyConfig, invert
 
-
-def test_a_click_outside_the_line_is_taken_to_its_end(finished):
-    finished.section_panel._on_tap(Tap(finished.section_panel.pane.model, x=9e9, y=0.0))
-    assert finished.state.profile_easting == pytest.approx(float(finished.ensemble.easting[-1]))
-    assert finished.alert.value == ""
+    prior = PriorConfig(amplitude=0.2, length_easting=0.03, length_depth=0.02)
+    ensemble = invert(land_survey(), prior, TomographyConfig(n_members=2, n_workers=1))
+    app = TomographyDashboard(ensemble=ensemble)
+    sent = []
+    app.explore_tab.view.send = lambda message, buffers=None: sent.append((message, buffers))
+    app.explore_tab.rays.click()
+    assert app.alert.value == ""
+    [(message, [points])] = sent
+    assert message["kind"] == "overlays"
+    names = [each["name"] for each in message["overlays"]]
+    assert names.index("air") < names.index("rays") < names.index("shots")
+    floats = np.frombuffer(points, "<f4")
+    assert np.isnan(floats).sum() >= 100  # a gap after every ray
 
 
 def test_picks_muted_during_a_run_make_its_result_stale(app):
@@ -189,7 +193,7 @@ def test_no_other_file_is_opened_during_a_run(app, pick_file):
 
 
 def test_selection_on_the_curves_mutes_and_restores(app):
-    panel = app.picks_panel
+    panel = app.survey_tab.curves
     panel.source.selected.indices = [10, 12, 11, 40]
     assert panel.selected.value == "10-12, 40"
     panel.mute.click()
@@ -211,7 +215,7 @@ def test_selection_on_the_curves_mutes_and_restores(app):
 def test_muting_does_not_touch_the_callers_survey():
     survey = land_survey()
     before = survey.copy(deep=True)
-    Controller(survey, invert=make_invert()).mute([1, 2])
+    TomographyController(survey, invert=make_invert()).mute([1, 2])
     xr.testing.assert_identical(survey, before)
 
 
@@ -219,11 +223,11 @@ def test_picks_muted_on_the_fit_are_the_surveys_picks(app):
     app.controller.mute([0, 1])
     app.run_button.click()
     assert app.controller.job.wait(30)
-    app.fit_panel.source.selected.indices = [0, 5]
-    app.fit_panel.mute.click()
+    app.fit_tab.source.selected.indices = [0, 5]
+    app.fit_tab.mute.click()
     assert app.state.muted == (0, 1, 2, 7)
     assert "run again" in app.status.value
-    shown = app.fit_panel.pane.model.select_one({"name": "picks"}).view.filter.booleans
+    shown = app.fit_tab.pane.model.select_one({"name": "picks"}).view.filter.booleans
     assert_array_equal(np.flatnonzero(~np.asarray(shown)), [0, 5])
     app.run_button.click()
     assert app.controller.job.wait(30)
@@ -236,8 +240,8 @@ def test_picks_muted_on_the_fit_are_the_surveys_picks(app):
     [("", "No picks are selected"), ("9999", "no pick 9999"), ("a-b", "no number or range")],
 )
 def test_muting_nothing_or_nonsense_is_explained(app, text, message):
-    app.picks_panel.selected.value = text
-    app.picks_panel.mute.click()
+    app.survey_tab.curves.selected.value = text
+    app.survey_tab.curves.mute.click()
     assert message in app.alert.value
     assert app.state.muted == ()
 
@@ -256,8 +260,8 @@ def test_open_reads_with_the_forms_options(pick_file):
     app.open_button.click()
     assert app.alert.value == ""
     assert_allclose(app.survey["pick_std"].values, 0.05)
-    assert app.picks_panel.source is not None
-    assert "<b>" not in app._title.value
+    assert app.survey_tab.curves.source is not None
+    assert "<b>" not in app.shell.title.value
     assert not app.run_button.disabled
 
 
@@ -266,12 +270,12 @@ def test_opening_another_line_forgets_the_old_result(finished, pick_file):
     finished.open_button.click()
     assert finished.ensemble is None
     assert finished.save_button.disabled
-    assert finished.section_panel.pane.model.select_one({"name": "image"}) is None
-    assert finished.fit_panel.source is None
-    assert finished.picks_panel.source.data["x"].size == finished.survey.sizes["pick"]
+    assert finished.explore_tab.view.layout.display == "none"
+    assert finished.fit_tab.source is None
+    assert finished.survey_tab.curves.source.data["x"].size == finished.survey.sizes["pick"]
     finished.run_button.click()
     assert finished.controller.job.wait(30)
-    assert finished.section_panel.pane.model.xaxis[0].axis_label == "Easting (km)"
+    assert finished.explore_tab.view.data.x_label == "Easting (km)"
 
 
 def test_a_bad_file_is_explained_and_the_old_picks_stay(app, tmp_path):
@@ -296,6 +300,8 @@ def test_save_writes_ensemble_and_report(finished, tmp_path):
     finished.save_button.click()
     assert finished.alert.value == ""
     assert (tmp_path / "out" / "report.html").stat().st_size > 1e6
+    assert (tmp_path / "out" / "section.html").stat().st_size < 5e6
+    assert (tmp_path / "out" / "reproduce.ipynb").exists()
     again = open_ensemble(tmp_path / "out" / "ensemble.nc")
     assert_array_equal(again["velocity"].values, finished.ensemble["velocity"].values)
 
@@ -310,25 +316,25 @@ def test_saving_where_nothing_can_be_written_is_explained(finished, tmp_path):
 def test_an_ensemble_alone_brings_its_picks():
     ensemble = marine_ensemble()
     app = TomographyDashboard(ensemble=ensemble, invert=make_invert())
-    assert app.tabs.selected_index == 1
+    assert TABS[app.tabs.selected_index] == "explore"
     assert app.survey.sizes["pick"] == ensemble.sizes["pick"]
-    assert_array_equal(image_of(app), figures.mean_layer(ensemble).values)
+    assert_array_equal(shown(app), ensemble_section(ensemble).codes)
     assert not app.run_button.disabled
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("1500", 1.5), ("inf", np.inf), ("auto", None), ("", None)]
+    ("text", "expected"), [("1500", 1.5), ("inf", 0.0), ("auto", None), ("", None)]
 )
 def test_reduction_velocity_is_in_display_units(app, text, expected):
-    app.picks_panel.reduction.value = "700"
-    app.picks_panel.reduction.value = text
+    app.survey_tab.curves.reduction.value = "700"
+    app.survey_tab.curves.reduction.value = text
     assert app.state.reduction_velocity == expected
     assert app.alert.value == ""
 
 
 @pytest.mark.parametrize("text", ["fast", "-2", "0"])
 def test_a_bad_reduction_velocity_is_explained(app, text):
-    app.picks_panel.reduction.value = text
+    app.survey_tab.curves.reduction.value = text
     assert "eduction" in app.alert.value
 
 

@@ -124,10 +124,10 @@ def test_an_older_ensemble_is_refused_by_figures_with_a_remedy(land):
             draw(older)
 
 
-def test_the_tab_says_what_to_do_then_the_verdict_then_the_table():
+def test_the_tab_says_what_to_do_then_the_verdict_then_the_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     app = TomographyDashboard(survey=land_survey(), invert=make_invert())
-    assert app.tabs.titles[-1] == "Diagnostics"
-    panel = app.diagnosis_panel
+    panel = app.explore_tab.diagnosis
     assert "Run the inversion" in panel.verdict.value
     assert panel.pane.layout.display == "none"
     app.run_button.click()
@@ -142,7 +142,7 @@ def test_the_tab_says_what_to_do_then_the_verdict_then_the_table():
 def test_the_tab_escapes_and_shows_an_older_ensemble():
     ensemble = land_ensemble().assign_attrs(verdict="<img src=x onerror=alert(1)>")
     older = ensemble.drop_vars(["left_out_residual", "predicted_std"])
-    panel = TomographyDashboard(ensemble=older).diagnosis_panel
+    panel = TomographyDashboard(ensemble=older).explore_tab.diagnosis
     assert "<img" not in panel.verdict.value
     assert "&lt;img" in panel.verdict.value
     assert panel.pane.layout.display == "none"

@@ -266,7 +266,7 @@ def test_progress_moves_forward_only(line: Line) -> None:
 
     def progress(message: Progress) -> None:
         told.append(message)
-        if message.partial and (now := message.partial()):
+        if message.member and (now := message.member()):
             shapes.append((now[0].size, now[1].size, now[2].shape))
 
     invert(line.survey, PRIOR, config(), progress=progress)

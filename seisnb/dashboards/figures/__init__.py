@@ -11,6 +11,7 @@ from seisnb.dashboards.figures.layers import (
     readable_std,
     std_layer,
 )
+from seisnb.dashboards.figures.line import line_figure
 from seisnb.dashboards.figures.line_1d import (
     line_posterior,
     line_std,
@@ -23,10 +24,13 @@ from seisnb.dashboards.figures.picks import (
     reduction_velocity_of,
     travel_time_curves,
 )
+from seisnb.dashboards.figures.prior import prior_times
 from seisnb.dashboards.figures.profiles import chi2_histogram, velocity_profile
+from seisnb.dashboards.figures.residuals import misfit_figure, residual_map
 from seisnb.dashboards.figures.resolution import resolution_sections
 from seisnb.dashboards.figures.scan import amplitude_profile, evidence_map
 from seisnb.dashboards.figures.sections import member_gallery, repaint, section
+from seisnb.dashboards.figures.style import nice_limits
 from seisnb.dashboards.figures.verification import (
     coverage_by_depth,
     crps_by_depth,
@@ -46,19 +50,24 @@ __all__ = [
     "evidence_map",
     "gathers_of",
     "left_out_histogram",
+    "line_figure",
     "line_posterior",
     "line_std",
     "mark_muted",
     "mean_layer",
     "member_gallery",
     "member_layer",
+    "misfit_figure",
     "mmd_scores",
+    "nice_limits",
+    "prior_times",
     "rank_histograms",
     "ratio_layer",
     "readable_std",
     "reduction_velocity_of",
     "reliability",
     "repaint",
+    "residual_map",
     "resolution_sections",
     "section",
     "std_layer",

@@ -167,7 +167,12 @@ def travel_time_curves(
     return column(top, bottom, spacing=0)
 
 
-def mark_muted(curves: Column | figure, used: NDArray[np.bool_]) -> None:
+def mark_muted(
+    curves: Column | figure,
+    used: NDArray[np.bool_],
+    *,
+    shown: NDArray[np.bool_] | None = None,
+) -> None:
     """Show other picks as muted in curves already drawn; zoom and colours stay.
 
     Parameters
@@ -176,11 +181,14 @@ def mark_muted(curves: Column | figure, used: NDArray[np.bool_]) -> None:
         As :func:`travel_time_curves` made it.
     used : array of bool, (pick,)
         False where a pick is muted.
+    shown : array of bool, (pick,), optional
+        False where a pick is left out of the picture.
     """
     curves.select_one({"name": "pick_source"}).data["used"] = used
-    for name, shown in (("used", used), ("muted", ~used)):
+    inside = np.ones(used.size, bool) if shown is None else shown
+    for name, part in (("used", used & inside), ("muted", ~used & inside)):
         for each in curves.select({"type": BooleanFilter, "name": name}):
-            each.booleans = shown.tolist()
+            each.booleans = part.tolist()
     _show_muted_label(curves, used)
 
 

@@ -6,12 +6,11 @@ from html import escape
 
 import ipywidgets as widgets
 from bokeh.layouts import row
-from bokeh.models import Div
 
 from seisnb.dashboards import figures
 from seisnb.dashboards.diagnosis import diagnosis_rows, diagnosis_table
 from seisnb.dashboards.pane import BokehPane
-from seisnb.dashboards.state import Controller
+from seisnb.dashboards.tomography.controller import TomographyController
 
 _EMPTY = "Run the inversion to see how far its result can be believed."
 _STYLE = """<style>
@@ -31,14 +30,14 @@ class DiagnosisPanel:
 
     Parameters
     ----------
-    controller : Controller
+    controller : TomographyController
         Whose ensemble is judged.
     """
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: TomographyController) -> None:
         self.controller = controller
         self.verdict, self.table = widgets.HTML(), widgets.HTML()
-        self.pane = BokehPane(Div(text=""), description=_EMPTY)
+        self.pane = BokehPane(description=_EMPTY)
         self.widget = widgets.VBox([self.verdict, self.pane, self.table])
         self.widget.add_class("seisnb-diagnosis")
         controller.observe(controller.guarded(self._draw), "ensemble")

@@ -1,7 +1,8 @@
-"""The tomography dashboard: picks, prior, run, section and profile in one Jupyter widget."""
+"""The tomography dashboard: survey, prior, run, result and comparison in one Jupyter widget."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -9,12 +10,18 @@ from typing import Any
 import ipywidgets as widgets
 import xarray as xr
 
-from seisnb.dashboards.a11y import A11y
+from seisnb.conventions import SeisnbError
 from seisnb.dashboards.controls import Form, text_control
-from seisnb.dashboards.diagnosis_panel import DiagnosisPanel
-from seisnb.dashboards.looks import CSS, button, message
-from seisnb.dashboards.panels import CurvesPanel, SectionPanel
-from seisnb.dashboards.state import Controller, ReadingConfig, State
+from seisnb.dashboards.looks import button
+from seisnb.dashboards.shell import Shell, taking
+from seisnb.dashboards.tomography.compare_tab import CompareTab
+from seisnb.dashboards.tomography.controller import TABS, TomographyController
+from seisnb.dashboards.tomography.curves import CurvesPanel
+from seisnb.dashboards.tomography.explore_tab import ExploreTab
+from seisnb.dashboards.tomography.prior_tab import PriorTab
+from seisnb.dashboards.tomography.run_tab import RunTab
+from seisnb.dashboards.tomography.state import ReadingConfig, TomographyState
+from seisnb.dashboards.tomography.survey_tab import SurveyTab
 from seisnb.prior import PriorConfig
 from seisnb.tomography import TomographyConfig
 
@@ -23,7 +30,7 @@ _STATUS_WORDS = {
     "idle": "Ready.",
     "running": "Running",
     "cancelling": "Stopping; members that are done are kept",
-    "cancelled": "Cancelled.",
+    "cancelled": "Cancelled. Resume goes on from the members that are done.",
     "done": "Done.",
     "failed": "Failed.",
 }
@@ -32,9 +39,10 @@ _STATUS_WORDS = {
 class TomographyDashboard(widgets.VBox):
     """Invert first-arrival picks of a line without writing code.
 
-    Open a file, look at its picks and mute the bad ones, set the prior and the inversion, run it
-    and cancel it while the page stays alive, look at mean, uncertainty and single members, and
-    click on the section for a profile.
+    Open a file, look at its picks and mute the bad ones, see what the prior believes, set it and
+    the inversion, run it, cancel and resume it while the page stays alive, browse the ensemble
+    in the browser, compare results. Every step can be undone, is told as Python, and kept as a
+    session.
 
     Parameters
     ----------
@@ -47,10 +55,12 @@ class TomographyDashboard(widgets.VBox):
 
     Attributes
     ----------
-    controller : Controller
+    controller : TomographyController
         All actions; everything that the buttons do can be done by code.
+    state : TomographyState
+        What is set and looked at.
     survey, ensemble : xr.Dataset or None
-        The picks as muted now, and the latest result.
+        The picks as muted now, and the result on show.
     """
 
     def __init__(
@@ -60,7 +70,10 @@ class TomographyDashboard(widgets.VBox):
         *,
         invert: Callable[..., xr.Dataset] | None = None,
     ) -> None:
-        self.controller = Controller(survey, ensemble, invert=invert)
+        self.controller = TomographyController(survey, ensemble, invert=invert)
+        act = self.controller
+        self.shell = Shell(act, session_folder="results/session")
+        self.status, self.alert = self.shell.status, self.shell.alert
         self.reading = Form(ReadingConfig, group="reading", shown=("pick_std", "phases"))
         self.prior = Form(
             PriorConfig,
@@ -72,36 +85,36 @@ class TomographyDashboard(widgets.VBox):
             group="tomography",
             shown=("n_members", "engine", "likelihood", "infer_sigma", "depth_max", "cell", "seed"),
         )
+        self._takers = {
+            name: taking(act, getattr(self, name), name) for name in ("reading", "prior", "config")
+        }
         self.path = text_control("File of picks", hint="line7.sgt")
         self.open_button = button("Open", "folder-open", "Read the file named above")
         self.upload = widgets.FileUpload(description="Upload a file", multiple=False)
         self.run_button = button("Run", "play", "Invert the picks", button_style="primary")
         self.cancel_button = button("Cancel", "stop", "Stop; members that are done are kept")
         self.bar = widgets.IntProgress(description="Progress", layout=widgets.Layout(width="auto"))
-        self.status, self.alert = message("status"), message("alert")
-        self.folder = text_control("Save to folder", "results/dashboard")
-        self.save_button = button("Save", "save", "Write ensemble.nc and report.html")
-        self.picks_panel = CurvesPanel(self.controller, shows_fit=False)
-        self.fit_panel = CurvesPanel(self.controller, shows_fit=True)
-        self.section_panel = SectionPanel(self.controller)
-        self.diagnosis_panel = DiagnosisPanel(self.controller)
-        panels = (self.picks_panel, self.section_panel, self.fit_panel, self.diagnosis_panel)
+        self.folder = text_control("Results in folder", act.state.folder)
+        self.save_button = button("Save", "save", "Ensemble, report, offline section, notebook")
+        self.survey_tab = SurveyTab(act)
+        self.prior_tab = PriorTab(act)
+        self.run_tab = RunTab(act)
+        self.explore_tab = ExploreTab(act)
+        self.fit_tab = CurvesPanel(act, shows_fit=True)
+        self.compare_tab = CompareTab(act)
         self.tabs = widgets.Tab(
-            [panel.widget for panel in panels],
-            titles=["Picks", "Section", "Fit", "Diagnostics"],
+            [getattr(self, f"{name}_tab").widget for name in TABS],
+            titles=[name.capitalize() for name in TABS],
+            selected_index=act.state.tab,
             layout=widgets.Layout(flex="1 1 700px", min_width="0"),
         )
-        self._title = widgets.HTML()
-        self._title.add_class("seisnb-title")
-        super().__init__([widgets.HTML(CSS), self._title, self.alert, self._body(), A11y()])
+        super().__init__(self.shell.around(self._body()))
         self.add_class("seisnb-app")
         self._connect()
         self._sync()
-        if ensemble is not None:
-            self.tabs.selected_index = 1
 
     @property
-    def state(self) -> State:
+    def state(self) -> TomographyState:
         """What is set and looked at."""
         return self.controller.state
 
@@ -112,7 +125,7 @@ class TomographyDashboard(widgets.VBox):
 
     @property
     def ensemble(self) -> xr.Dataset | None:
-        """The latest result."""
+        """The result on show."""
         return self.controller.ensemble
 
     def _body(self) -> widgets.HBox:
@@ -142,65 +155,67 @@ class TomographyDashboard(widgets.VBox):
     def _connect(self) -> None:
         """From controls to actions, from state to controls."""
         act = self.controller
-        self.open_button.on_click(lambda _: self._open())
+        self.open_button.on_click(lambda _: self._takers["reading"]() and act.open(self.path.value))
         self.upload.observe(self._on_upload, "value")
         self.run_button.on_click(lambda _: self._run())
         self.cancel_button.on_click(lambda _: act.cancel())
         self.save_button.on_click(lambda _: act.save(self.folder.value))
-        for form, name in (
-            (self.reading, "reading"),
-            (self.prior, "prior"),
-            (self.config, "config"),
-        ):
-            form.observe(self._taking(form, name))
-        act.observe(self._sync, ["survey", "ensemble", "error", "note", "is_stale"])
-        act.observe(self._on_ensemble, "ensemble")
+        self.folder.observe(
+            lambda change: act.change("folder of the results", folder=change["new"]), "value"
+        )
+        self.tabs.observe(self._on_tab, "selected_index")
+        for name, take in self._takers.items():
+            getattr(self, name).observe(take)
+        act.observe(self._sync, ["survey", "ensemble", "note", "is_stale"])
+        act.observe(lambda _: self.shell.refresh(), "survey")
         act.job.observe(self._sync, ["status", "progress"])
-        act.state.observe(self._sync, ["path", "muted"])
-
-    def _taking(self, form: Form, name: str) -> Callable[[object], None]:
-        """An observer that takes a form's configuration over, or shows why it cannot be."""
-
-        def take(_: object) -> None:
-            with self.controller.reporting():
-                self.controller.error = ""
-                setattr(self.state, name, form.read())
-
-        return take
-
-    def _open(self) -> None:
-        if self._take_form(self.reading, "reading"):
-            self.controller.open(self.path.value)
+        act.job.observe(self._on_status, "status")
+        act.state.observe(act.guarded(self._sync_controls))
 
     def _run(self) -> None:
-        if self._take_form(self.prior, "prior") and self._take_form(self.config, "config"):
-            self.controller.run()
-
-    def _take_form(self, form: Form, name: str) -> bool:
-        """Take a form over before an action; False when it holds something impossible."""
-        self._taking(form, name)(None)
-        return not self.controller.error
+        if self._takers["prior"]() and self._takers["config"]():
+            self.controller.start()
 
     def _on_upload(self, change: dict[str, Any]) -> None:
         for file in change["new"]:
-            if self._take_form(self.reading, "reading"):
+            if self._takers["reading"]():
                 self.controller.upload(file["name"], bytes(file["content"]))
 
-    def _on_ensemble(self, change: dict[str, Any]) -> None:
-        if change["new"] is not None:
-            self.tabs.selected_index = 1
+    def _on_tab(self, change: dict[str, Any]) -> None:
+        if change["new"] is not None and change["new"] != self.state.tab:
+            self.controller.change(f"look at {TABS[change['new']]}", tab=change["new"])
+
+    def _on_status(self, change: dict[str, Any]) -> None:
+        """An inversion that begins is watched on its own tab."""
+        job = self.controller.job
+        if change["new"] == "running" and self.tabs.selected_index != TABS.index("prior"):
+            self.tabs.selected_index = TABS.index("run")
+        self.run_button.description = "Resume" if job.status == "cancelled" else "Run"
+
+    def _sync_controls(self) -> None:
+        """Show the state in the forms and the tabs."""
+        state = self.state
+        for name in ("reading", "prior", "config"):
+            form = getattr(self, name)
+            shown = None
+            with contextlib.suppress(SeisnbError):  # a half-filled form is told when it is used
+                shown = form.read()
+            if shown is not None and shown != getattr(state, name):
+                form.write(getattr(state, name))
+        self.folder.value = state.folder
+        if state.opened:
+            self.path.value = state.opened["path"]
+        self.tabs.selected_index = state.tab
+        self._sync()
 
     def _sync(self, _: object = None) -> None:
-        """Show the state in the controls."""
+        """Show where things stand."""
         act, job = self.controller, self.controller.job
         survey = act.survey
         title = (
             "Tomography" if survey is None else str(survey.attrs.get("title") or "Untitled line")
         )
-        self._title.value = escape(title)
-        if act.state.path:
-            self.path.value = act.state.path
-        self.alert.value = escape(act.error)
+        self.shell.title.value = escape(title)
         self.run_button.disabled = job.is_busy or survey is None
         self.cancel_button.disabled = job.status != "running"
         self.save_button.disabled = act.ensemble is None

@@ -1,0 +1,103 @@
+"""The line of a survey: its surface, shots and receivers, with one gather marked."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from bokeh.models import ColumnDataSource, HoverTool, TapTool
+from bokeh.plotting import figure
+
+from seisnb.dashboards.figures.style import (
+    INK,
+    RECEIVER,
+    SHOT,
+    WATER,
+    add_legend,
+    base_figure,
+    display_of,
+    is_marine,
+    plain,
+    show_elevation,
+    surface_name,
+)
+
+
+def line_figure(survey: xr.Dataset, *, gather: str = "", frame_width: int = 560) -> figure:
+    """Shots and receivers on the line; a tap on one selects its gather.
+
+    Parameters
+    ----------
+    survey : xr.Dataset
+        A survey or an ensemble.
+    gather : str
+        Such as ``shot 12``: it is marked, with lines to the far ends of its picks.
+    frame_width : int
+        Width of the axes [pixel].
+
+    Returns
+    -------
+    bokeh figure
+        Sources named ``shot_source`` and ``receiver_source`` hold one row per instrument, with
+        its ``number``.
+    """
+    display = display_of(survey)
+    x, z = (display.scaled(survey[f"surface_{axis}"].values) for axis in ("easting", "depth"))
+    ends = [display.scaled(survey[f"{kind}_depth"].values) for kind in ("shot", "receiver")]
+    depths = np.concatenate([z, *ends, [0.0] if is_marine(survey) else []])
+    room = 0.12 * (float(np.ptp(depths)) or 1.0)
+    plot = base_figure(
+        title="Shots and receivers: tap one for its gather",
+        x_label=f"Easting ({display.length})", y_label=display.vertical,
+        x_range=(float(x[0]), float(x[-1])),
+        y_range=(float(depths.max()) + room, float(depths.min()) - room),
+        frame_width=frame_width, frame_height=120, tools="pan,wheel_zoom,tap,reset,save",
+        description=f"{plain(survey.attrs.get('title', ''))}: the line",
+    )  # fmt: skip
+    if display.is_elevation:
+        show_elevation(plot)
+    if is_marine(survey):
+        plot.varea(x=x, y1=np.zeros(x.size), y2=z, fill_color=WATER, name="water")
+    line = plot.line(x=x, y=z, line_color=INK, line_width=1.5, name="surface")
+    legend: list[tuple[str, list[object]]] = [(surface_name(survey), [line])]
+    kind, _, number = gather.partition(" ")
+    for name, colour, marker, size in (
+        ("receiver", RECEIVER, "inverted_triangle", 9),
+        ("shot", SHOT, "star", 11),
+    ):
+        numbers, first = np.unique(survey[name].values, return_index=True)
+        source = ColumnDataSource(
+            {
+                "x": display.scaled(survey[f"{name}_easting"].values[first]),
+                "y": display.scaled(survey[f"{name}_depth"].values[first]),
+                "number": numbers,
+            },
+            name=f"{name}_source",
+        )
+        marks = plot.scatter(
+            "x", "y", source=source, marker=marker, size=size, fill_color=colour, line_color=INK,
+            line_width=0.8, name=f"{name}s",
+        )  # fmt: skip
+        marks.nonselection_glyph.update(fill_alpha=1.0, line_alpha=1.0)
+        plot.add_tools(HoverTool(renderers=[marks], tooltips=[(name, "@number")]))
+        legend.append((f"{name}s", [marks]))
+    own = (
+        survey[kind].values.astype(str) == number
+        if kind in ("shot", "receiver")
+        else np.zeros(survey.sizes["pick"], bool)
+    )
+    if own.any():
+        other = "receiver" if kind == "shot" else "shot"
+        here = [display.scaled(survey[f"{kind}_{a}"].values[own]) for a in ("easting", "depth")]
+        there = [display.scaled(survey[f"{other}_{a}"].values[own]) for a in ("easting", "depth")]
+        plot.segment(
+            here[0], here[1], there[0], there[1], line_color=SHOT, line_alpha=0.35,
+            level="underlay", name="gather",
+        )  # fmt: skip
+        plot.scatter(
+            here[0][:1], here[1][:1], size=17, marker="circle", fill_color=None, line_color=SHOT,
+            line_width=2, name="gather_mark",
+        )  # fmt: skip
+        plot.title.text = f"Gather of {gather}: {int(own.sum())} picks"
+    plot.toolbar.active_tap = plot.select_one({"type": TapTool})
+    add_legend(plot, legend)
+    return plot

@@ -1,0 +1,5 @@
+"""The location dashboard."""
+
+from seisnb.dashboards.location.dashboard import LocationDashboard
+
+__all__ = ["LocationDashboard"]

@@ -1,0 +1,148 @@
+"""A whole session on disk: the state, and links to its data with checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import seisnb
+from seisnb.conventions import FileFormatError, InputError
+from seisnb.io.atomic import replaced
+
+FORMAT = 1
+NAME = "session.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A file that a session refers to.
+
+    Attributes
+    ----------
+    path : Path
+        Where it was.
+    sha256 : str
+        Of its content when the session was saved.
+    """
+
+    path: Path
+    sha256: str
+
+    @classmethod
+    def to(cls, path: Path) -> Link:
+        """A link to a file as it is now."""
+        return cls(path=path.resolve(), sha256=sha256_of(path))
+
+    def check(self, what: str, folder: Path, *, on_changed: str = "raise") -> Path:
+        """The file, where it is still what it was.
+
+        Raises
+        ------
+        InputError
+            It is gone, or has another content and ``on_changed`` is "raise".
+        """
+        path = self.path if self.path.is_absolute() else folder / self.path
+        if not path.is_file():
+            raise InputError(
+                f"session: {what} was read from {str(path)!r}, which is not there. Put it back, or "
+                "begin a new session."
+            )
+        if on_changed == "raise" and sha256_of(path) != self.sha256:
+            raise InputError(
+                f"session: {what} in {str(path)!r} has changed since the session was saved "
+                f"(sha256 {sha256_of(path)[:12]}…, expected {self.sha256[:12]}…). Put the old file "
+                "back, or restore with changed data allowed: results made from the old data are "
+                "then left out."
+            )
+        return path
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_session(
+    folder: Path,
+    state: Mapping[str, Any],
+    links: Mapping[str, Link],
+    more: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write ``session.json`` into a folder, whole or not at all; returns its path.
+
+    Parameters
+    ----------
+    folder : Path
+        Files of the session that lie in it are linked by their names, so that it can be moved.
+    state : mapping
+        Of :meth:`seisnb.dashboards.state.State.to_json`.
+    links : mapping of str to Link
+        The data, by what they are.
+    more : mapping, optional
+        Further JSON.
+    """
+    root = folder.resolve()
+    content = {
+        "format": FORMAT,
+        "seisnb_version": seisnb.__version__,
+        "state": dict(state),
+        "links": {
+            what: {
+                "path": link.path.name if link.path.parent == root else str(link.path),
+                "sha256": link.sha256,
+            }
+            for what, link in links.items()
+        },
+        **(more or {}),
+    }
+    target = folder / NAME
+    with replaced(target, where="session") as temporary:
+        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return target
+
+
+def read_session(folder: Path) -> tuple[dict[str, Any], dict[str, Link], dict[str, Any]]:
+    """State, links and all else of a session.
+
+    Raises
+    ------
+    InputError
+        There is no session in the folder.
+    FileFormatError
+        The file is not one of ours, or of a newer format.
+    """
+    path = folder / NAME if folder.is_dir() else folder
+    if not path.is_file():
+        raise InputError(f"session: there is no {NAME} in {str(folder)!r}. Save a session first.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        state, links = dict(content["state"]), content["links"]
+        found = {
+            str(what): Link(path=Path(link["path"]), sha256=str(link["sha256"]))
+            for what, link in links.items()
+        }
+        number = int(content["format"])
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise FileFormatError(
+            f"session: {str(path)!r} is not a session ({type(error).__name__}: {error})."
+        ) from error
+    if number > FORMAT:
+        raise FileFormatError(
+            f"session: {str(path)!r} has format {number}; this seisnb knows {FORMAT}. Update it."
+        )
+    for what, link in found.items():
+        if not link.path.is_absolute() and len(link.path.parts) != 1:
+            raise FileFormatError(
+                f"session: {what} in {str(path)!r} lies in {str(link.path)!r}; expected a name or "
+                "an absolute path."
+            )
+    more = {k: v for k, v in content.items() if k not in ("state", "links", "format")}
+    return state, found, more

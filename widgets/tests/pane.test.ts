@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { mend } from "../src/a11y";
+import { LocalModel } from "../src/model";
+import widget from "../src/pane";
+
+type State = Record<string, unknown>;
+const state = { bokeh_version: "3.9", description: "a figure", revision: 0, has_export: true };
+
+function fakeBokeh(): { patches: unknown[]; change: (event: unknown) => void; cleared: () => number } {
+  let heard: (event: unknown) => void = () => undefined;
+  let n = 0;
+  const patches: unknown[] = [];
+  const document = {
+    clear: () => (n += 1),
+    on_change: (f: typeof heard) => (heard = f),
+    create_json_patch: (events: unknown[]) => ({ events }),
+    apply_json_patch: (patch: unknown, buffers: Map<string, ArrayBuffer>) => {
+      patches.push([patch, [...buffers.values()].map((b) => b.byteLength)]);
+      heard({ kind: "ModelChanged", model: { type: "Selection" } }); // must not be sent back
+    },
+  };
+  window.Bokeh = {
+    version: "3.9",
+    require: (name: string) =>
+      name === "document"
+        ? { Document: { from_json: () => document } }
+        : { add_document_standalone: () => Promise.resolve({ roots: [] }) },
+  } as never;
+  return { patches, change: (event) => heard(event), cleared: () => n };
+}
+
+describe("a pane", () => {
+  let bokeh: ReturnType<typeof fakeBokeh>;
+  let model: LocalModel<State>;
+  let el: HTMLElement;
+  let close: () => void;
+  const settle = (): Promise<void> => new Promise((done) => setTimeout(done, 0));
+
+  beforeEach(async () => {
+    bokeh = fakeBokeh();
+    model = new LocalModel<State>(state);
+    el = document.createElement("div");
+    close = widget.render({ model, el } as never) as () => void;
+    await settle();
+    const { id } = model.sent[0] as { id: string };
+    const answer = { re: id, doc: "{}", roots: ["p1"], listen: ["Selection"], revision: 0 };
+    model.emit("msg:custom", answer, []);
+    await settle();
+  });
+  afterEach(() => {
+    delete window.Bokeh;
+    vi.restoreAllMocks();
+  });
+
+  it("asks for the current document and names itself and its buttons", () => {
+    const host = el.querySelector(".seisnb-pane") as HTMLElement;
+    expect(host.dataset.ready).toBe("0");
+    expect(host.getAttribute("aria-label")).toBe("a figure");
+    const names = [...el.querySelectorAll("button")].map((b) => b.getAttribute("aria-label"));
+    expect(names).toEqual(["PNG of a figure", "SVG of a figure"]);
+  });
+
+  it("sends selections and models that are heard, and nothing else", () => {
+    bokeh.change({ kind: "ModelChanged", model: { type: "Range1d" } });
+    expect(model.sent).toHaveLength(1);
+    bokeh.change({ kind: "ModelChanged", model: { type: "Selection" } });
+    bokeh.change({ kind: "ModelChanged", model: { type: "ColumnDataSource", tags: ["heard"] } });
+    expect(model.sent.map((m) => (m as State).kind)).toEqual(["doc", "event", "event"]);
+  });
+
+  it("applies the kernel's changes without echo, and only those of its document", () => {
+    const message = { kind: "patch", revision: 0, content: "{}", ids: ["a"] };
+    const bytes = new Uint8Array(8);
+    model.emit("msg:custom", message, [new DataView(bytes.buffer, 2, 4)]);
+    model.emit("msg:custom", { ...message, revision: 7 }, [bytes.buffer]);
+    expect(bokeh.patches).toEqual([[{}, [4]]]);
+    expect(model.sent).toHaveLength(1);
+  });
+
+  it("cleans up", () => {
+    close();
+    expect(model.nListeners).toBe(0);
+    expect(bokeh.cleared()).toBe(1);
+  });
+});
+
+describe("names that ipywidgets leave out", () => {
+  it("are given to handles, bars and live regions", () => {
+    const root = document.createElement("div");
+    root.innerHTML = `<div class="widget-hslider"><label class="widget-label">Depth</label>
+      <div class="noUi-handle"></div><div class="noUi-handle"></div></div>
+      <div class="widget-hprogress"><label class="widget-label">Progress</label>
+      <div class="progress"></div></div>
+      <div class="seisnb-alert"><div class="widget-html-content">no</div></div>`;
+    mend(root);
+    const labels = [...root.querySelectorAll(".noUi-handle")].map((h) => h.getAttribute("aria-label"));
+    expect(labels).toEqual(["Depth lower", "Depth upper"]);
+    expect(root.querySelector(".progress")?.getAttribute("role")).toBe("progressbar");
+    expect(root.querySelector("[role=alert]")?.textContent).toBe("no");
+  });
+});
