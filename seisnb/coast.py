@@ -28,6 +28,13 @@ def land_rings() -> tuple[Array, ...]:
     return tuple(np.split(points, ends))
 
 
+@cache
+def _boxes() -> tuple[Array, Array]:
+    """Lower and upper corners of the boxes around all rings, (ring, 2)."""
+    rings = land_rings()
+    return np.array([r.min(axis=0) for r in rings]), np.array([r.max(axis=0) for r in rings])
+
+
 def is_land(longitude: ArrayLike, latitude: ArrayLike) -> NDArray[np.bool_]:
     """Whether places [degrees] are on land, elementwise.
 
@@ -37,26 +44,27 @@ def is_land(longitude: ArrayLike, latitude: ArrayLike) -> NDArray[np.bool_]:
     [True, False]
     """
     x, y = _wrapped(longitude), np.asarray(latitude, float)
-    inside = np.zeros(np.broadcast_shapes(x.shape, y.shape), bool)
-    for ring in land_rings():
-        (west, south), (east, north) = ring.min(axis=0), ring.max(axis=0)
-        near = (x >= west) & (x <= east) & (y >= south) & (y <= north)
-        for index in zip(*np.nonzero(near), strict=True):
-            inside[index] ^= _is_within(ring, float(x[index]), float(y[index]))
+    x, y = np.broadcast_arrays(x, y)
+    inside, rings, (low, high) = np.zeros(x.shape, bool), land_rings(), _boxes()
+    for index in np.ndindex(x.shape):
+        at = np.array([x[index], y[index]])
+        for k in np.flatnonzero((low <= at).all(axis=1) & (high >= at).all(axis=1)):
+            inside[index] ^= _is_within(rings[k], *at)
     return inside
 
 
 def coast_distance(longitude: ArrayLike, latitude: ArrayLike) -> Array:
     """Distance from places to the nearest coast [km], elementwise; at most 500 km is told."""
     x, y = np.atleast_1d(_wrapped(longitude)), np.atleast_1d(np.asarray(latitude, float))
-    found = np.full(x.shape, 500.0)
-    for i, (lon, lat) in enumerate(zip(x, y, strict=True)):
-        scale = np.array([DEGREE * max(np.cos(np.radians(lat)), 0.02), DEGREE])
-        for ring in land_rings():
-            reach = found[i] / scale
-            low, high = ring.min(axis=0) - reach, ring.max(axis=0) + reach
-            if (low <= (lon, lat)).all() and (high >= (lon, lat)).all():
-                found[i] = min(found[i], _to_line((ring - (lon, lat)) * scale))
+    found, rings, (low, high) = np.full(x.shape, 500.0), land_rings(), _boxes()
+    for i, at in enumerate(np.stack([x, y], axis=1)):
+        scale = np.array([DEGREE * max(np.cos(np.radians(at[1])), 0.02), DEGREE])
+        # no coast of a ring is nearer than its box
+        least = np.linalg.norm(np.maximum(np.maximum(low - at, at - high), 0.0) * scale, axis=1)
+        for k in np.argsort(least):
+            if least[k] >= found[i]:
+                break
+            found[i] = min(found[i], _to_line((rings[k] - at) * scale))
     return found
 
 

@@ -130,3 +130,57 @@ class Job(traitlets.HasTraits):
         with self._lock:
             self.error = error
             self.status = status
+
+
+class Latest:
+    """Runs the newest of what is asked for, in a thread; what became old is not begun.
+
+    For work that follows a control: while one piece runs, only the last request waits.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Condition()
+        self._waiting: Callable[[Callable[[], bool]], None] | None = None
+        self._number = 0
+        self._thread: threading.Thread | None = None
+        self._is_working = False
+
+    def ask(self, work: Callable[[Callable[[], bool]], None]) -> None:
+        """Run ``work(is_old)`` soon; ``is_old`` tells it that something newer was asked for."""
+        with self._lock:
+            self._number += 1
+            self._waiting = work
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=contextvars.copy_context().run, args=(self._run,), daemon=True,
+                    name="seisnb-latest",
+                )  # fmt: skip
+                self._is_working = True
+                self._thread.start()
+            self._lock.notify_all()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is waiting or running; True when that came in time."""
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._lock:
+            while self._waiting is not None or self._is_working:
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._lock.wait(left)
+        return True
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                work, number = self._waiting, self._number
+                self._waiting = None
+                if work is None:
+                    self._is_working = False
+                    self._thread = None
+                    self._lock.notify_all()
+                    return
+            try:
+                work(lambda number=number: self._number != number)  # type: ignore[misc]
+            except Exception:  # noqa: BLE001 (a thread has nobody else to tell)
+                _log.exception("following a control failed")

@@ -274,6 +274,14 @@ def section_data(
     )  # fmt: skip
 
 
+def empty_section() -> SectionData:
+    """A section before there is one."""
+    return section_data(
+        np.zeros((0, 2, 2), np.float32), np.array([0.0, 1.0]), np.array([0.0, 1.0]),
+        title="Nothing yet", value_range=(0.0, 1.0),
+    )  # fmt: skip
+
+
 def ensemble_section(
     ensemble: xr.Dataset, *, max_bytes: int = MAX_BYTES, overlays: Sequence[Overlay] = ()
 ) -> SectionData:

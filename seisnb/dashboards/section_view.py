@@ -75,6 +75,7 @@ class SectionView(anywidget.AnyWidget):
         self._data = data
         self._parts = [data.codes]
         self._overlays: tuple[Overlay, ...] = data.overlays
+        self._other: tuple[list[float] | None, str] = _other_of(data)
         if "threshold" not in options:
             self.threshold = float(np.mean(data.limits))
         self.on_msg(self._on_message)
@@ -94,6 +95,7 @@ class SectionView(anywidget.AnyWidget):
         with self._lock:
             is_other = data.unit != self._data.unit or data.limits != self._data.limits
             self._data, self._parts, self._overlays = data, [data.codes], data.overlays
+            self._other = _other_of(data)
             if is_other:
                 self.threshold, self.limits = float(np.mean(data.limits)), []
             if not 0 <= self.member < max(data.n_members, 1):
@@ -122,6 +124,19 @@ class SectionView(anywidget.AnyWidget):
                 [overlay_bytes(overlays)],
             )
 
+    def set_other_weights(self, weights: Sequence[float] | None, label: str) -> None:
+        """Offer other weights of the members, such as an earthquake's; the members stay."""
+        with self._lock:
+            self._other = None if weights is None else [float(w) for w in weights], label
+            self.send(
+                {
+                    "kind": "weights",
+                    "revision": self.revision,
+                    "weights": self._other[0],
+                    "label": label,
+                }
+            )
+
     def _on_message(self, _: object, content: dict[str, Any], __: list[memoryview]) -> None:
         """Answer a page that asks for the ensemble."""
         if content.get("kind") != "section":
@@ -132,6 +147,8 @@ class SectionView(anywidget.AnyWidget):
                 **data.header(self.revision),
                 "nMembers": self.n_members,
                 "overlays": [each.info() for each in self._overlays],
+                "otherWeights": self._other[0],
+                "otherWeightsLabel": self._other[1],
             }
             parts = [part for part in self._parts if len(part)]
             points = overlay_bytes(self._overlays)
@@ -146,3 +163,9 @@ class SectionView(anywidget.AnyWidget):
                     message = {"re": re, "kind": "members", "first": first, "done": last}
                     self.send(message, [np.ascontiguousarray(block).data])
                     first += len(block)
+
+
+def _other_of(data: SectionData) -> tuple[list[float] | None, str]:
+    """The other weights that a section comes with."""
+    weights = data.other_weights
+    return None if weights is None else [float(w) for w in weights], data.other_weights_label

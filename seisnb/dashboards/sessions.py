@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import seisnb
-from seisnb.conventions import FileFormatError, InputError
+from seisnb.conventions import FileFormatError, InputError, OutputError
 from seisnb.io.atomic import replaced
 
 FORMAT = 1
@@ -68,6 +68,26 @@ def sha256_of(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def output_folder(folder: str) -> Path:
+    """A folder to write to, made where it is not there.
+
+    Raises
+    ------
+    InputError
+        No folder is named.
+    OutputError
+        It cannot be made.
+    """
+    if not folder.strip():
+        raise InputError("dashboard: no folder is named. Type where to save.")
+    target = Path(folder).expanduser()
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"dashboard: {str(target)!r} is no folder ({error}).") from error
+    return target
 
 
 def write_session(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from html.parser import HTMLParser
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 import xarray as xr
@@ -29,68 +29,277 @@ def located() -> xr.Dataset:
     return locate(arrivals, stations, ensemble_of(6), settings())
 
 
-def dashboard() -> LocationDashboard:
+def dashboard(**options) -> LocationDashboard:
     stations = network()
     arrivals = arrivals_at(stations, [TRUE, (-10.0, 6.0, 18.0)])
-    made = LocationDashboard(arrivals, stations, ensemble_of(8), settings(n_samples=300))
+    made = LocationDashboard(
+        arrivals, stations, ensemble_of(8), settings(n_samples=300), **options
+    )  # fmt: skip
     assert made.job.wait(120)
-    deadline = time.monotonic() + 20
-    while made.event_result is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert made.controller.wait()
     return made
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> None:
+    """Results go here."""
+    monkeypatch.chdir(tmp_path)
 
 
 def test_phases_and_stations_move_the_posterior() -> None:
     made = dashboard()
     assert made.alert.value == ""
     assert "ev0: depth" in made.status.value
+    assert "quick" not in made.status.value
     first = made.event_result
     made.phases["S"].value = False
+    assert made.controller.wait()
     assert made.event_result["n_used"].item() == 12
     assert made.event_result["std"][0, 2] > first["std"][0, 2]
     made.stations.value = made.stations.options[:6]
+    assert made.controller.wait()
     assert made.event_result["n_stations"].item() == 6
     made.likelihood.value = "gaussian"
+    assert made.controller.wait()
     assert '"likelihood": "gaussian"' in made.event_result.attrs["config"]
-    made.event.value = "ev1"
-    assert len(made.stations.value) == 12  # all of the other event's
+    made.events.list.value = "ev1"
+    assert made.controller.wait()
     assert made.event_result["event"].values.tolist() == ["ev1"]
-    assert made.panes["Event"].description == "clouds of event ev1"
+    assert made.event_tab.pane.description == "clouds of event ev1"
+    assert len(made.stations.value) == 6  # what was taken out stays out
+
+
+def test_a_quick_answer_comes_first_and_agrees_with_the_full_one() -> None:
+    made = dashboard()
+    seen = []
+    made.controller.observe(
+        lambda change: seen.append((made.controller.is_refined, change["new"])), "event_result"
+    )
+    made.phases["S"].value = False
+    assert made.controller.wait()
+    assert [refined for refined, _ in seen] == [False, True]
+    quick, full = (found for _, found in seen)
+    for name in ("mean_easting", "mean_northing", "mean_depth"):
+        spread = float(full["std"].values[0].max())
+        assert abs(quick[name].item() - full[name].item()) < 0.35 * spread
+    assert quick["std"][0, 2] == pytest.approx(full["std"][0, 2].item(), rel=0.3)
+
+
+def test_only_the_last_of_quick_changes_is_located() -> None:
+    made = dashboard()
+    seen = []
+    made.controller.observe(lambda change: seen.append(change["new"]), "event_result")
+    for value in ("gaussian", "edt", "student", "gaussian"):
+        made.likelihood.value = value
+    assert made.controller.wait()
+    assert '"likelihood": "gaussian"' in seen[-1].attrs["config"]
+    assert len(seen) <= 4
 
 
 def test_too_few_stations_are_said_in_the_page_and_the_last_answer_stays() -> None:
     made = dashboard()
     before = made.event_result
     made.stations.value = made.stations.options[:2]
+    assert made.controller.wait()
     assert "at least 4 picks at 3 stations" in made.alert.value
     assert made.event_result is before
     made.stations.value = made.stations.options
+    assert made.controller.wait()
     assert made.alert.value == ""
+
+
+def test_undo_takes_the_posterior_back() -> None:
+    made = dashboard()
+    made.phases["S"].value = False
+    made.shell.undo.click()
+    assert made.phases["S"].value
+    assert made.controller.wait()
+    assert made.event_result["n_used"].item() == 24
+    made.shell.redo.click()
+    assert not made.state.use_s
+    assert made.controller.wait()
 
 
 def test_all_events_in_the_background_and_saved(tmp_path) -> None:
     made = dashboard()
-    made.save_button.click()
-    assert "Locate all events first" in made.alert.value
     made.all_button.click()
     assert made.job.wait(60)
     assert made.hypocentres.sizes["event"] == 2
-    for index in range(4):
-        made.tabs.selected_index = index
-    assert made.panes["Map"].description == "Map"
+    assert "±" in made.events.list.options[0][0]
+    assert made.catalogue_tab.map.description == "map of the events"
+    assert made.catalogue_tab.shifts.layout.display == ""
     made.folder.value = str(tmp_path / "out")
     made.save_button.click()
+    assert made.alert.value == ""
     assert open_hypocentres(tmp_path / "out" / "hypocentres.nc").sizes["event"] == 2
-    assert (tmp_path / "out" / "catalogue.xml").is_file()
-    assert (tmp_path / "out" / "report.html").is_file()
+    for name in ("catalogue.xml", "report.html", "event.html", "reproduce.ipynb"):
+        assert (tmp_path / "out" / name).is_file()
+    assert (tmp_path / "out" / "event.html").stat().st_size < 5e6
+
+
+def test_filters_choose_what_is_listed_and_located() -> None:
+    made = dashboard()
+    made.events.filter.value = "EV1"
+    assert [value for _, value in made.events.list.options] == ["ev1"]
+    made.all_button.click()
+    assert made.job.wait(60)
+    assert made.hypocentres["event"].values.tolist() == ["ev1"]
+    made.events.filter.value = "nothing"
+    made.all_button.click()
+    assert "leave no event" in made.alert.value
+
+
+def test_a_trial_hypocentre_predicts_arrivals() -> None:
+    made = dashboard()
+    act = made.controller
+    source = made.event_tab.pane.select_one("trial")
+    assert list(source.data["x"]) == []
+    made.event_tab.place_trial.click()
+    assert act.wait()
+    near = act.predicted.attrs["rms"]
+    source.data = {"x": [TRUE[0] + 30.0], "y": [TRUE[1]], "z": [TRUE[2]]}
+    assert act.wait()
+    assert act.state.trial == [TRUE[0] + 30.0, TRUE[1], TRUE[2]]
+    assert act.predicted.attrs["rms"] > 5 * near
+    made.arrivals_tab.sliders[2].value = TRUE[2] + 1.0
+    assert act.wait()
+    assert act.state.trial[2] == pytest.approx(TRUE[2] + 1.0)
+    assert "rms" in made.arrivals_tab.pane.model.title.text
+    made.event_tab.clear.click()
+    assert act.state.trial == []
+    assert made.alert.value == ""
+
+
+def test_a_station_to_try_tells_what_it_would_bring() -> None:
+    made = dashboard()
+    made.event_tab.place_station.click()
+    assert made.controller.wait()
+    gain = made.controller.gain
+    assert (gain["std_after"] < 1.05 * gain["std_before"]).all()
+    assert "Expected posterior" in made.event_tab.gain.value
+    source = made.event_tab.pane.select_one("new_station")
+    source.data = {"x": [TRUE[0]], "y": [TRUE[1]], "z": [0.0]}
+    assert made.controller.wait()
+    assert made.controller.gain.attrs["place"] == [TRUE[0], TRUE[1], 0.0]
+
+
+def test_the_section_shows_the_ensemble_clouds_and_the_earthquakes_weights() -> None:
+    line = LineBoundary(along=np.array([-60.0, 60.0]), depth=np.array([8.0, 16.0]))
+    made = dashboard(boundary=line)
+    view = made.section_tab.view
+    assert view.n_members == 8
+    names = {each.name for each in view._overlays}
+    assert {"all_cloud", "single_cloud", "boundary", "band", "stations"} <= names
+    weights, label = view._other
+    np.testing.assert_allclose(weights, made.event_result["model_probability"].values[0])
+    assert "earthquake" in label
+    before = view.revision
+    made.section_tab.azimuth.value = 0.0
+    assert view.revision == before + 1
+    assert "0°" in view.data.x_label
+    assert made.event_tab.separation.layout.display == ""
+    assert "P(within 2 km)" in str(
+        [item.label for item in made.event_tab.separation.model.legend[0].items]
+    )
+
+
+def test_one_answer_alone_can_be_shown() -> None:
+    made = dashboard()
+    made.event_tab.answer.value = "one model"
+    assert len(made.event_tab.pane.select_one("cloud").data["x"]) == 0
+    assert len(made.event_tab.pane.select_one("cloudsingle_").data["x"]) > 100
+    made.event_tab.answer.value = "all models"
+    assert len(made.event_tab.pane.select_one("cloud").data["x"]) > 100
+    assert len(made.event_tab.pane.select_one("cloudsingle_").data["x"]) == 0
+
+
+def test_a_session_comes_back_and_changed_data_are_refused(tmp_path) -> None:
+    made = dashboard()
+    made.phases["S"].value = False
+    made.all_button.click()
+    assert made.job.wait(60)
+    made.shell.session_folder.value = str(tmp_path / "session")
+    made.shell.save_session.click()
+    assert made.alert.value == ""
+    again = dashboard()
+    again.controller.restore_session(str(tmp_path / "session"))
+    assert again.alert.value == ""
+    assert not again.phases["S"].value
+    assert again.hypocentres.sizes["event"] == 2
+    assert again.job.wait(60)
+    assert again.controller.wait()
+    assert again.event_result["n_used"].item() == 12
+    other = LocationDashboard(
+        arrivals_at(network(), [(5.0, 5.0, 9.0)]), network(), ensemble_of(8), settings()
+    )
+    assert other.job.wait(60)
+    other.controller.restore_session(str(tmp_path / "session"))
+    assert "arrivals of this dashboard are not those of the session" in other.alert.value
+    other.controller.restore_session(str(tmp_path / "session"), allow_changed=True)
+    assert "located anew" in other.controller.note
+    assert other.hypocentres is None
+    assert other.job.wait(60)
+    assert other.controller.wait()
+
+
+def test_an_empty_dashboard_opens_files_and_its_code_does_the_same(tmp_path) -> None:
+    from seisnb.io import write_arrivals_csv
+
+    stations = network()
+    arrivals = arrivals_at(stations, [TRUE, (-10.0, 6.0, 18.0)])
+    write_arrivals_csv(arrivals, tmp_path / "picks.csv")
+    rows = ["station,longitude,latitude,elevation_km"] + [
+        f"{n},{x},{y},{-z}"
+        for n, x, y, z in zip(
+            stations["station"].values, stations["longitude"].values,
+            stations["latitude"].values, stations["depth"].values, strict=True,
+        )
+    ]  # fmt: skip
+    (tmp_path / "stations.csv").write_text("\n".join(rows))
+    for k in range(3):
+        table = "\n".join(f"{z},{5 + 0.1 * k + 0.05 * z}" for z in range(0, 41, 5))
+        (tmp_path / f"vel_{k}.csv").write_text(f"depth,vp\n{table}\n")
+    made = LocationDashboard()
+    assert "Open arrivals" in made.status.value
+    assert made.all_button.disabled
+    made.open_button.click()
+    assert "no file of arrivals is named" in made.alert.value
+    for name, path in (("arrivals", "picks.csv"), ("stations", "stations.csv"),
+                       ("models", "vel_*.csv")):  # fmt: skip
+        made.files[name].value = str(tmp_path / path)
+    made.open_button.click()
+    assert made.alert.value == ""
+    assert made.job.wait(60)
+    assert made.controller.wait()
+    assert made.event_result is not None
+    space: dict = {}
+    exec(made.controller.code, space)
+    assert space["hypocentres"].sizes["event"] == 2
+    found = space["one"]["mean_depth"].item()
+    assert found == pytest.approx(made.event_result["mean_depth"].item(), abs=1e-6)
+    made.files["models"].value = str(tmp_path / "nothing_*.csv")
+    made.open_button.click()
+    assert "no file matches" in made.alert.value
+
+
+def test_a_failing_control_is_said_in_the_page() -> None:
+    made = dashboard()
+    made.controller._follow = lambda: 1 / 0
+    made.likelihood.value = "edt"
+    assert "ZeroDivisionError" in made.alert.value
 
 
 def test_every_control_has_a_label() -> None:
-    made = dashboard()
-    for control in (made.event, made.likelihood, made.stations, made.folder, made.bar,
-                    made.all_button, made.cancel_button, made.save_button,
-                    *made.phases.values()):  # fmt: skip
-        assert control.description
+    def walk(widget):
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from walk(child)
+
+    named = (widgets.Text, widgets.Dropdown, widgets.Button, widgets.Select, widgets.Checkbox,
+             widgets.SelectMultiple, widgets.FloatSlider, widgets.IntSlider)  # fmt: skip
+    controls = [each for each in walk(dashboard()) if isinstance(each, named)]
+    assert len(controls) > 25
+    assert all(each.description.strip() for each in controls)
 
 
 class Texts(HTMLParser):

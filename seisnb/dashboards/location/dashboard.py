@@ -1,64 +1,66 @@
-"""The location dashboard: events, their clouds with and without velocity uncertainty, what-ifs."""
+"""The location dashboard: events over an ensemble, trial hypocentres, what-ifs, in one widget."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 import xarray as xr
 
-from seisnb.catalogue import event_names
-from seisnb.conventions import InputError, SeisnbError
-from seisnb.dashboards.a11y import A11y
 from seisnb.dashboards.controls import choice_control, text_control
-from seisnb.dashboards.figures.location import (
-    catalogue_map,
-    event_figure,
-    model_figure,
-    residual_figure,
-)
-from seisnb.dashboards.figures.style import base_figure
 from seisnb.dashboards.jobs import Job
-from seisnb.dashboards.location_report import verdict, write_location_report
-from seisnb.dashboards.looks import CSS, button, message
-from seisnb.dashboards.pane import BokehPane
-from seisnb.io import save_hypocentres, write_quakeml
-from seisnb.location import LocationConfig, Prepared, locate, prepare
+from seisnb.dashboards.location.controller import LocationController
+from seisnb.dashboards.location.event_list import EventList
+from seisnb.dashboards.location.state import LocationState
+from seisnb.dashboards.location.tabs import (
+    ArrivalsTab,
+    CatalogueTab,
+    EventTab,
+    ModelsTab,
+    SectionTab,
+)
+from seisnb.dashboards.looks import button
+from seisnb.dashboards.shell import Shell
+from seisnb.io import ARRIVAL_FORMATS
+from seisnb.location import LocationConfig
+from seisnb.location.interfaces import Boundary
 from seisnb.location.prepare import Models
-from seisnb.projection import Projection
 
-_log = logging.getLogger(__name__)
+TABS = ("event", "section", "arrivals", "catalogue", "models")
+_LABEL = {"description_width": "110px"}
 
 
 class LocationDashboard(widgets.VBox):
-    """Look at located events, switch phases and stations off, and see the posterior move.
+    """Look at earthquakes over an ensemble of velocity models, and see what decides.
 
     Travel times are computed once, in the background; then every change of a control locates the
-    event on show again, in a fraction of a second.
+    event on show again. A trial hypocentre is dragged on the map and its arrivals are held against
+    the observed ones; a station is put anywhere and the expected posterior is told; the section
+    shows the ensemble along any line, by its own weights or by the earthquake's.
 
     Parameters
     ----------
-    arrivals, stations : xr.Dataset
-        As for :func:`seisnb.location.locate`.
-    ensemble : VelocityEnsemble, xr.Dataset or sequence of LayeredModel
+    arrivals, stations : xr.Dataset, optional
+        As for :func:`seisnb.location.locate`; without them files are opened in the dashboard.
+    ensemble : VelocityEnsemble, xr.Dataset or sequence of LayeredModel, optional
         The models.
     config : LocationConfig, optional
         Settings that the controls do not show.
     trial : xr.Dataset, optional
         Other hypocentres of the events, drawn as crosses.
+    boundary : Boundary or sequence, optional
+        A plate boundary, or an ensemble of them: :func:`seisnb.location.read_boundary`.
 
     Attributes
     ----------
-    event_result : xr.Dataset or None
-        The event on show, as located last.
-    hypocentres : xr.Dataset or None
-        All events, once they were located.
+    controller : LocationController
+        All actions; everything that the controls do can be done by code.
+    state : LocationState
+        What is set and looked at.
+    event_result, hypocentres : xr.Dataset or None
+        The event on show, as located last; all events, once they were located.
     config : LocationConfig
         The configuration as the controls stand.
     job : Job
@@ -67,24 +69,69 @@ class LocationDashboard(widgets.VBox):
 
     def __init__(
         self,
-        arrivals: xr.Dataset,
-        stations: xr.Dataset,
-        ensemble: Models,
+        arrivals: xr.Dataset | None = None,
+        stations: xr.Dataset | None = None,
+        ensemble: Models | None = None,
         config: LocationConfig | None = None,
         *,
         trial: xr.Dataset | None = None,
+        boundary: Boundary | Sequence[Boundary] | None = None,
     ) -> None:
-        self._arrivals, self._stations, self._ensemble = arrivals, stations, ensemble
-        self._base = replace(config or LocationConfig(), on_bad="drop")
-        self._trial = trial
-        self._prepared: Prepared | None = None
-        self.event_result: xr.Dataset | None = None
-        self.hypocentres: xr.Dataset | None = None
-        self.job = Job()
-        self.event = choice_control("Event", event_names(arrivals), event_names(arrivals)[0],
-                                    tip="The event on show")  # fmt: skip
+        self.controller = act = LocationController(
+            arrivals, stations, ensemble, config, trial=trial, boundary=boundary
+        )
+        self.shell = Shell(act, session_folder="results/location-session")
+        self.status, self.alert = self.shell.status, self.shell.alert
+        self.events = EventList(act)
+        self._make_controls()
+        self.event_tab = EventTab(act)
+        self.section_tab = SectionTab(act)
+        self.arrivals_tab = ArrivalsTab(act)
+        self.catalogue_tab = CatalogueTab(act)
+        self.models_tab = ModelsTab(act)
+        self.tabs = widgets.Tab(
+            [getattr(self, f"{name}_tab").widget for name in TABS],
+            titles=[name.capitalize() for name in TABS], selected_index=act.state.tab,
+            layout=widgets.Layout(flex="1 1 700px", min_width="0"),
+        )  # fmt: skip
+        super().__init__(self.shell.around(self._body()))
+        self.add_class("seisnb-app")
+        self.shell.title.value = "Earthquakes over an ensemble of velocity models"
+        self._is_filling = False
+        self._connect()
+        self._fill_stations()
+        self._sync()
+
+    @property
+    def state(self) -> LocationState:
+        """What is set and looked at."""
+        return self.controller.state
+
+    @property
+    def event_result(self) -> xr.Dataset | None:
+        """The event on show, as located last."""
+        return self.controller.event_result
+
+    @property
+    def hypocentres(self) -> xr.Dataset | None:
+        """All events, once they were located."""
+        return self.controller.hypocentres
+
+    @property
+    def config(self) -> LocationConfig:
+        """The configuration as the controls stand."""
+        return self.controller.config
+
+    @property
+    def job(self) -> Job:
+        """The background work."""
+        return self.controller.job
+
+    def _make_controls(self) -> None:
+        """Controls on the left."""
+        state = self.controller.state
         self.likelihood = choice_control(
-            "Likelihood", ("student", "gaussian", "edt"), self._base.likelihood,
+            "Likelihood", ("student", "gaussian", "edt"), state.likelihood,
             tip="Of the picks; student and edt forgive wild ones",
         )  # fmt: skip
         self.phases = {
@@ -92,239 +139,159 @@ class LocationDashboard(widgets.VBox):
             for name in ("P", "S")
         }
         self.stations = widgets.SelectMultiple(
-            options=[], rows=10, description="Stations used",
-            tooltip="Take stations out by Ctrl-click or Ctrl-Space",
-            style={"description_width": "110px"}, layout=widgets.Layout(width="auto"),
+            options=[], rows=9, description="Stations used",
+            tooltip="Take stations out by Ctrl-click or Ctrl-Space", style=_LABEL,
+            layout=widgets.Layout(width="auto"),
         )  # fmt: skip
-        self.all_button = button("Locate all", "play", "Locate every event with these settings",
+        self.all_button = button("Locate all", "play", "Locate every listed event",
                                   button_style="primary")  # fmt: skip
         self.cancel_button = button("Cancel", "stop", "Stop; events that are done are kept")
         self.bar = widgets.IntProgress(description="Progress", layout=widgets.Layout(width="auto"))
-        self.folder = text_control("Save to folder", "results/location")
-        self.save_button = button("Save", "save", "Write hypocentres.nc, catalogue.xml, report")
-        self.status, self.alert = message("status"), message("alert")
-        self.panes = {
-            name: BokehPane(_empty(name), description=f"{name}: not located yet")
-            for name in ("Event", "Map", "Residuals", "Models")
+        self.folder = text_control("Results in folder", state.folder)
+        self.save_button = button("Save", "save", "Data, QuakeML, report, offline page, notebook")
+        self.files = {
+            name: text_control(label, hint=hint)
+            for name, label, hint in (
+                ("arrivals", "Arrivals", "picks.csv"),
+                ("stations", "Stations", "stations.csv"),
+                ("models", "Models", "vel_*.csv"),
+                ("pick_std", "Std of P, S [s]", "as read, or 0.1, 0.2"),
+                ("boundary", "Boundary", "none, or a mesh"),
+            )
         }
-        self.tabs = widgets.Tab(
-            list(self.panes.values()), titles=list(self.panes),
-            layout=widgets.Layout(flex="1 1 700px", min_width="0"),
+        formats = [("guess", ""), *((name, name) for name in ARRIVAL_FORMATS)]
+        self.format = choice_control("Format", formats, "")
+        self.open_button = button("Open", "folder-open", "Read the files named above")
+
+    def _body(self) -> widgets.HBox:
+        """Settings on the left, pictures on the right; under each other on a narrow page."""
+        data = widgets.VBox(
+            [
+                self.files["arrivals"], self.format, self.files["stations"], self.files["models"],
+                self.files["pick_std"], self.files["boundary"], self.open_button,
+            ]
+        )  # fmt: skip
+        used = widgets.VBox(
+            [self.likelihood, widgets.HBox(list(self.phases.values())), self.stations]
+        )
+        forms = widgets.Accordion(
+            [data, self.events.widget, used],
+            titles=["1  Data", "2  Events", "3  Located with"],
+            selected_index=0 if not self.controller.has_data else 1,
+        )
+        run = widgets.VBox(
+            [
+                widgets.HBox([self.all_button, self.cancel_button]), self.bar, self.status,
+                self.folder, self.save_button,
+            ]
         )  # fmt: skip
         left = widgets.VBox(
-            [self.event, self.likelihood, widgets.HBox(list(self.phases.values())), self.stations,
-             widgets.HBox([self.all_button, self.cancel_button]), self.bar, self.status,
-             self.folder, self.save_button],
-            layout=widgets.Layout(flex="0 1 380px", min_width="300px"),
-        )  # fmt: skip
-        title = widgets.HTML("Earthquakes over an ensemble of velocity models")
-        title.add_class("seisnb-title")
-        body = widgets.HBox([left, self.tabs], layout=widgets.Layout(flex_flow="row wrap"))
-        super().__init__([widgets.HTML(CSS), title, self.alert, body, A11y()])
-        self.add_class("seisnb-app")
-        self._is_filling = False
-        self._connect()
-        self._fill_stations()
-        self._start("Computing travel times", self._prepare, self._take_prepared)
-
-    @property
-    def config(self) -> LocationConfig:
-        """The configuration as the controls stand."""
-        unused = tuple(name for name in self.stations.options if name not in self.stations.value)
-        return replace(
-            self._base,
-            likelihood=self.likelihood.value,
-            use_p=self.phases["P"].value,
-            use_s=self.phases["S"].value,
-            leave_out=tuple(sorted({*self._base.leave_out, *unused})),
+            [forms, run], layout=widgets.Layout(flex="0 1 380px", min_width="300px")
         )
-
-    def locate_event(self) -> None:
-        """Locate the event on show with the controls as they stand, and draw it."""
-        if self._prepared is None or self.job.is_busy:
-            return
-        rows = np.flatnonzero(self._arrivals["event"].values == self.event.value)
-        try:
-            self.event_result = locate(
-                self._arrivals.isel(pick=rows), self._stations, self._ensemble, self.config,
-                prepared=self._prepared, trial=self._trial_of(self.event.value),
-            )  # fmt: skip
-        except SeisnbError as error:
-            self.alert.value = escape(str(error))
-            return
-        self.alert.value = ""
-        self._draw_event()
-
-    def locate_all(self) -> None:
-        """Locate every event in the background."""
-        config = self.config
-        prepared = self._prepared
-        if prepared is None:
-            raise InputError("locate_all: the travel times are still being computed. Wait.")
-
-        def work(progress: Callable[[Any], None], cancel: Callable[[], bool]) -> xr.Dataset:
-            return locate(
-                self._arrivals, self._stations, self._ensemble, config, prepared=prepared,
-                trial=self._trial, progress=progress, cancel=cancel,
-            )  # fmt: skip
-
-        self._start("Locating", work, self._take_hypocentres)
-
-    def save(self) -> None:
-        """Write all events' results to the folder named.
-
-        Raises
-        ------
-        InputError
-            The events were not located yet.
-        OutputError
-            The folder cannot be written.
-        """
-        if self.hypocentres is None:
-            raise InputError("save: nothing was located yet. Locate all events first.")
-        folder = Path(self.folder.value)
-        folder.mkdir(parents=True, exist_ok=True)
-        save_hypocentres(self.hypocentres, folder / "hypocentres.nc")
-        write_quakeml(self.hypocentres, folder / "catalogue.xml")
-        write_location_report(self.hypocentres, folder / "report.html")
-        self.status.value = f"Saved to {escape(str(folder))}."
+        return widgets.HBox([left, self.tabs], layout=widgets.Layout(flex_flow="row wrap"))
 
     def _connect(self) -> None:
-        """Make the controls do what they say."""
-        self.event.observe(lambda _: self._guarded(self._change_event), "value")
-        for control in (self.likelihood, self.stations, *self.phases.values()):
-            control.observe(lambda _: self._guarded(self._change), "value")
-        self.all_button.on_click(lambda _: self._guarded(self.locate_all))
-        self.cancel_button.on_click(lambda _: self.job.cancel())
-        self.save_button.on_click(lambda _: self._guarded(self.save))
-        self.job.observe(lambda _: self._show_job(), ["status", "progress", "error"])
-        self.tabs.observe(lambda _: self._draw_catalogue(), "selected_index")
+        """From controls to actions, from state to controls."""
+        act = self.controller
+        self.likelihood.observe(lambda c: self._asked(likelihood=c["new"]), "value")
+        for name, box in self.phases.items():
+            box.observe(
+                lambda c, name=name: self._asked(**{f"use_{name.lower()}": c["new"]}), "value"
+            )
+        self.stations.observe(self._on_stations, "value")
+        self.open_button.on_click(
+            lambda _: act.open(
+                **{name: box.value for name, box in self.files.items()}, format=self.format.value
+            )
+        )
+        self.all_button.on_click(lambda _: act.locate_all())
+        self.cancel_button.on_click(lambda _: act.cancel())
+        self.save_button.on_click(lambda _: act.save(self.folder.value))
+        self.folder.observe(lambda c: self._asked(folder=c["new"]), "value")
+        self.tabs.observe(self._on_tab, "selected_index")
+        act.observe(act.guarded(self._fill_stations), "data_number")
+        act.state.observe(act.guarded(self._fill_stations), ["event", "unused"])
+        act.state.observe(act.guarded(self._sync_controls))
+        act.observe(self._sync, ["event_result", "hypocentres", "note", "is_ready", "is_refined"])
+        act.observe(lambda _: self.shell.refresh(), "data_number")
+        act.job.observe(self._sync, ["status", "progress"])
 
-    def _guarded(self, action: Callable[[], None]) -> None:
-        """Do it; what goes wrong is said in the page."""
-        try:
-            action()
-        except SeisnbError as error:
-            self.alert.value = escape(str(error))
-        except Exception as error:  # noqa: BLE001 (nobody sees a widget callback's exception)
-            _log.exception("a control of the dashboard failed")
-            self.alert.value = escape(f"{type(error).__name__}: {error}")
+    def _asked(self, **values: Any) -> None:
+        """A control was changed by a person."""
+        changed = {k: v for k, v in values.items() if getattr(self.state, k) != v}
+        if changed and not self._is_filling:
+            self.controller.change("", "", **changed)
 
-    def _change(self) -> None:
-        """A control of the event was changed."""
-        if not self._is_filling:
-            self.locate_event()
+    def _on_stations(self, change: dict[str, Any]) -> None:
+        if self._is_filling:
+            return
+        own = set(self.stations.options)
+        others = [name for name in self.state.unused if name not in own]
+        unused = tuple(sorted({*others, *(own - set(change["new"]))}))
+        if unused != self.state.unused:
+            self.controller.change("choose stations", unused=unused)
 
-    def _change_event(self) -> None:
-        """Another event is on show."""
-        self._fill_stations()
-        self.locate_event()
+    def _on_tab(self, change: dict[str, Any]) -> None:
+        if change["new"] is not None and change["new"] != self.state.tab:
+            self.controller.change(f"look at {TABS[change['new']]}", tab=change["new"])
 
     def _fill_stations(self) -> None:
-        """The stations with picks of the event on show, all in use."""
-        own = self._arrivals["event"].values == self.event.value
-        names = sorted({str(name) for name in self._arrivals["station"].values[own]})
-        known = set(map(str, self._stations["station"].values))
+        """Stations with picks of the event on show; those in use are selected."""
+        names = self.controller.stations_of_event()
         self._is_filling = True
-        self.stations.options = [name for name in names if name in known]
-        self.stations.value = tuple(self.stations.options)
-        self._is_filling = False
+        try:
+            if list(self.stations.options) != names:
+                self.stations.options = names
+            self.stations.value = tuple(n for n in names if n not in self.state.unused)
+        finally:
+            self._is_filling = False
 
-    def _prepare(self, progress: Callable[[Any], None], cancel: Callable[[], bool]) -> Prepared:
-        """Travel times of all stations that have picks."""
-        used = np.isin(self._stations["station"].values, self._arrivals["station"].values)
-        return prepare(
-            self._stations.isel(station=used), self._ensemble, self._base,
-            progress=progress, cancel=cancel,
-        )  # fmt: skip
+    def _sync_controls(self) -> None:
+        """Show the state in the controls."""
+        state = self.state
+        self._is_filling = True
+        try:
+            self.likelihood.value = state.likelihood
+            self.phases["P"].value, self.phases["S"].value = state.use_p, state.use_s
+            self.folder.value = state.folder
+            self.tabs.selected_index = state.tab
+        finally:
+            self._is_filling = False
 
-    def _start(
-        self,
-        words: str,
-        work: Callable[[Callable[[Any], None], Callable[[], bool]], Any],
-        deliver: Callable[[Any], None],
-    ) -> None:
-        """Run background work."""
-        self._words = words
-        self.job.start(work, deliver)
-
-    def _take_prepared(self, prepared: Prepared) -> None:
-        """Travel times stand."""
-        self._prepared = prepared
-
-    def _take_hypocentres(self, hypocentres: xr.Dataset) -> None:
-        """All events are located."""
-        self.hypocentres = hypocentres
-
-    def _show_job(self) -> None:
-        """Progress, end or failure of the background work."""
-        job, progress = self.job, self.job.progress
+    def _sync(self, _: object = None) -> None:
+        """Show where things stand."""
+        act, job = self.controller, self.controller.job
+        self.all_button.disabled = job.is_busy or not act.is_ready
+        self.cancel_button.disabled = job.status != "running"
+        self.save_button.disabled = act.event_result is None and act.hypocentres is None
+        progress = job.progress
         if progress is not None:
             self.bar.max, self.bar.value = max(progress.total, 1), progress.done
+        self.status.value = "<br>".join(escape(part) for part in self._status_parts())
+
+    def _status_parts(self) -> list[str]:
+        """Where the work stands, and what was found."""
+        act, job = self.controller, self.controller.job
+        parts = []
+        if not act.has_data:
+            parts.append("Open arrivals, stations and velocity models.")
         if job.is_busy:
-            count = "" if progress is None else f" ({progress.done} of {progress.total})"
-            self.status.value = f"{self._words}{count} ..."
-        elif job.status == "failed":
-            self.alert.value = escape(job.error)
-            self.status.value = "Failed."
-        elif job.status in ("done", "cancelled"):
-            self.status.value = "Cancelled." if job.status == "cancelled" else "Ready."
-            if self.hypocentres is not None and self._words == "Locating":
-                self.status.value = escape(verdict(self.hypocentres))
-                self._draw_catalogue()
-            elif self._prepared is not None:
-                self._guarded(self.locate_event)
-
-    def _trial_of(self, name: str) -> xr.Dataset | None:
-        """The other answer for one event, if there is one."""
-        if self._trial is None or name not in set(map(str, self._trial["event"].values)):
-            return None
-        return self._trial.sel(event=[name])
-
-    def _draw_event(self) -> None:
-        """The event on show."""
-        found = self.event_result
-        if found is None:
-            return
-        trial = self._trial_of(self.event.value)
-        place = None
-        if trial is not None and self._prepared is not None:
-            x, y = Projection(found.attrs["projection"]).forward(
-                trial["longitude"].values, trial["latitude"].values
+            words = "Locating" if act.is_ready else "Computing travel times"
+            count = (
+                "" if job.progress is None else f" ({job.progress.done} of {job.progress.total})"
             )
-            place = (float(x[0]), float(y[0]), float(trial["depth"].values[0]))
-        self.panes["Event"].show(
-            event_figure(found, 0, trial=place), description=f"clouds of event {self.event.value}"
-        )
-        mean, std = float(found["mean_depth"][0]), found["std"].values[0]
-        self.status.value = (
-            f"{escape(str(self.event.value))}: depth {mean:.1f} ± {std[2]:.1f} km, "
-            f"{int(found['n_used'][0])} picks, rms {float(found['rms'][0]):.2f} s"
-        )
-        if self.hypocentres is None:
-            self._draw_catalogue()
-
-    def _draw_catalogue(self) -> None:
-        """Map, residuals and models of all events, or of the one on show."""
-        found = self.event_result if self.hypocentres is None else self.hypocentres
+            parts.append(f"{words}{count} ...")
+        elif job.status in ("cancelled", "failed"):
+            parts.append({"cancelled": "Cancelled.", "failed": "Failed."}[job.status])
+        found = act.event_result
         if found is not None:
-            self._draw_of(found)
-
-    def _draw_of(self, found: xr.Dataset) -> None:
-        """The tab on show, of a catalogue."""
-        makers: dict[str, Callable[[xr.Dataset], Any]] = {
-            "Map": catalogue_map,
-            "Residuals": residual_figure,
-            "Models": model_figure,
-        }
-        name = list(self.panes)[self.tabs.selected_index or 0]
-        if name in makers:
-            self.panes[name].show(makers[name](found), description=name)
-
-
-def _empty(name: str) -> Any:
-    """A figure with nothing in it yet."""
-    return base_figure(
-        title=f"{name}: not located yet", x_label="", y_label="", x_range=(0, 1), y_range=(0, 1),
-        frame_width=560, frame_height=320, description=name,
-    )  # fmt: skip
+            std = found["std"].values[0]
+            refined = "" if act.is_refined else " (quick answer; the full one follows)"
+            parts.append(
+                f"{found['event'].values[0]}: depth {found['mean_depth'].item():.1f} ± "
+                f"{std[2]:.1f} km, {found['n_used'].item()} picks, rms "
+                f"{found['rms'].item():.2f} s{refined}"
+            )
+        if act.note:
+            parts.append(act.note)
+        return parts

@@ -18,13 +18,13 @@ from seisnb.dashboards.section_data import (
     PALETTES,
     Field,
     SectionData,
+    empty_section,
     ensemble_section,
     line_overlays,
     section_data,
 )
 from seisnb.dashboards.section_view import SectionView
 from seisnb.dashboards.tomography.controller import TomographyController
-from seisnb.dashboards.tomography.prior_tab import placeholder
 
 _EMPTY = "Two results are needed: run with other settings, or open one that was saved."
 SIDES = ("First", "Second")
@@ -46,12 +46,12 @@ class CompareTab:
         self.open = small_button("Open it", "folder-open", "Add a saved result to the session")
         self.words = text_box(empty_html(_EMPTY))
         self.views = [
-            SectionView(placeholder(), description=f"{side.lower()} result", group="compare",
+            SectionView(empty_section(), description=f"{side.lower()} result", group="compare",
                         has_profile=False)
             for side in SIDES
         ]  # fmt: skip
         self.difference = SectionView(
-            placeholder(), description="difference", group="compare", has_profile=False
+            empty_section(), description="difference", group="compare", has_profile=False
         )
         for view, other in (self.views, self.views[::-1]):
             view.observe(_follow(other), ["quantity", "member", "level", "threshold", "limits"])

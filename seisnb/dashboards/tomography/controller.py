@@ -19,7 +19,7 @@ import numpy as np
 import traitlets
 import xarray as xr
 
-from seisnb.conventions import SURVEY, InputError, OutputError, SeisnbError, check_dataset
+from seisnb.conventions import SURVEY, InputError, SeisnbError, check_dataset
 from seisnb.dashboards.controller import Controller, reported
 from seisnb.dashboards.figures import deepest_easting
 from seisnb.dashboards.figures.style import display_of
@@ -27,10 +27,11 @@ from seisnb.dashboards.notebook import write_notebook
 from seisnb.dashboards.report import write_report
 from seisnb.dashboards.section_data import SectionData, ensemble_section
 from seisnb.dashboards.section_page import write_section_page
-from seisnb.dashboards.sessions import Link, read_session, write_session
+from seisnb.dashboards.sessions import Link, output_folder, read_session, write_session
 from seisnb.dashboards.tomography.code import code_of
 from seisnb.dashboards.tomography.runs import Asked, Run, survey_of
 from seisnb.dashboards.tomography.state import SECTION_TRAITS, ReadingConfig, TomographyState
+from seisnb.dashboards.traits import DatasetTrait
 from seisnb.io import (
     describe_picks,
     open_ensemble,
@@ -49,18 +50,6 @@ from seisnb.tomography.preview import preview_prior
 #: Tabs of the dashboard, by what they are for.
 TABS = ("survey", "prior", "run", "explore", "fit", "compare")
 Live = Callable[[Progress], None]
-
-
-class DatasetTrait(traitlets.TraitType):
-    """A Dataset or None; a change is another object, since Datasets compare by their values."""
-
-    def set(self, obj: traitlets.HasTraits, value: xr.Dataset | None) -> None:
-        """Store the value and tell observers when it is another object."""
-        name = str(self.name)
-        before = obj._trait_values.get(name)
-        obj._trait_values[name] = value
-        if value is not before:
-            obj._notify_trait(name, before, value)
 
 
 class TomographyController(Controller):
@@ -280,7 +269,7 @@ class TomographyController(Controller):
     @reported
     def save(self, folder: str) -> None:
         """Write the result on show into a folder: data, report, offline section, notebook."""
-        target = self._folder(folder)
+        target = output_folder(folder)
         if self.ensemble is None:
             raise InputError("dashboard: there is no ensemble yet. Run the inversion first.")
         save_ensemble(self.ensemble, target / "ensemble.nc")
@@ -292,7 +281,7 @@ class TomographyController(Controller):
     @reported
     def save_session(self, folder: str) -> None:
         """Write the whole session into a folder: state, links to the data, results."""
-        target = self._folder(folder)
+        target = output_folder(folder)
         links: dict[str, Link] = {}
         base, opened = self.base, self.state.opened
         if base is not None:
@@ -380,17 +369,6 @@ class TomographyController(Controller):
 
     def _is_upload(self, path: Path) -> bool:
         return self._uploads is not None and path.parent == Path(self._uploads.name)
-
-    def _folder(self, folder: str) -> Path:
-        """A folder to write to, made where it is not there."""
-        if not folder.strip():
-            raise InputError("dashboard: no folder is named. Type where to save.")
-        target = Path(folder).expanduser()
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"dashboard: {str(target)!r} is no folder ({error}).") from error
-        return target
 
     def _ready(self) -> Asked:
         """What is asked now; refused where there is nothing to work with."""

@@ -12,12 +12,11 @@ from seisnb.dashboards.controls import choice_control
 from seisnb.dashboards.figures.style import display_of
 from seisnb.dashboards.looks import empty_html, small_button, text_box, wrapped_row
 from seisnb.dashboards.pane import BokehPane
-from seisnb.dashboards.section_data import Overlay
+from seisnb.dashboards.section_data import Overlay, empty_section
 from seisnb.dashboards.section_link import link
 from seisnb.dashboards.section_view import SectionView
 from seisnb.dashboards.tomography.controller import TomographyController
 from seisnb.dashboards.tomography.diagnosis_tab import DiagnosisPanel
-from seisnb.dashboards.tomography.prior_tab import placeholder
 from seisnb.dashboards.tomography.state import SECTION_TRAITS
 from seisnb.tomography.preview import rays_through_mean
 
@@ -38,7 +37,7 @@ class ExploreTab:
         self.run = choice_control("Result", [("none", "")], "", tip="Results of this session")
         self.rays = small_button("Trace rays", "share-alt", "Rays through the mean model")
         self.words = text_box(empty_html(_EMPTY))
-        self.view = SectionView(placeholder(), description="section of the ensemble")
+        self.view = SectionView(empty_section(), description="section of the ensemble")
         self.residuals = BokehPane(description="residuals over the line")
         self.diagnosis = DiagnosisPanel(controller)
         link(self.view, controller, SECTION_TRAITS)

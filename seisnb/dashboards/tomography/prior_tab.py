@@ -15,7 +15,13 @@ from seisnb.dashboards.figures.profiles import prior_interval
 from seisnb.dashboards.figures.style import display_of, number
 from seisnb.dashboards.looks import empty_html, small_button, text_box, wrapped_row
 from seisnb.dashboards.pane import BokehPane
-from seisnb.dashboards.section_data import Field, SectionData, line_overlays, section_data
+from seisnb.dashboards.section_data import (
+    Field,
+    SectionData,
+    empty_section,
+    line_overlays,
+    section_data,
+)
 from seisnb.dashboards.section_view import SectionView
 from seisnb.dashboards.tomography.controller import TomographyController
 
@@ -42,7 +48,7 @@ class PriorTab:
         )
         self.verdict = text_box(empty_html(_EMPTY))
         self.times = BokehPane(description=_EMPTY)
-        self.view = SectionView(placeholder(), description="draws from the prior")
+        self.view = SectionView(empty_section(), description="draws from the prior")
         self.view.quantity = "member"
         self.scanned = BokehPane(description="hyper-parameters: not scanned yet")
         self.draw.on_click(lambda _: controller.draw_prior())
@@ -143,11 +149,3 @@ def prior_verdict(draws: xr.Dataset) -> str:
     if inside < 0.8:
         return f"{words} The prior hardly allows what was picked: widen amplitude, or its mean."
     return f"{words} The prior leaves room for what was picked."
-
-
-def placeholder() -> SectionData:
-    """A section before there is one."""
-    return section_data(
-        np.zeros((0, 2, 2), np.float32), np.array([0.0, 1.0]), np.array([0.0, 1.0]),
-        title="Nothing yet", value_range=(0.0, 1.0),
-    )  # fmt: skip

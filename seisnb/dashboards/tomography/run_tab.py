@@ -13,10 +13,14 @@ from seisnb.dashboards import figures
 from seisnb.dashboards.figures.style import display_of
 from seisnb.dashboards.looks import empty_html, text_box
 from seisnb.dashboards.pane import BokehPane
-from seisnb.dashboards.section_data import SectionData, line_overlays, section_data
+from seisnb.dashboards.section_data import (
+    SectionData,
+    empty_section,
+    line_overlays,
+    section_data,
+)
 from seisnb.dashboards.section_view import SectionView
 from seisnb.dashboards.tomography.controller import TomographyController
-from seisnb.dashboards.tomography.prior_tab import placeholder
 from seisnb.handles import Progress
 
 _EMPTY = "Run the inversion: its members appear here one by one."
@@ -37,7 +41,7 @@ class RunTab:
         self.controller = controller
         self.words = text_box(empty_html(_EMPTY))
         self.misfit = BokehPane(description=_EMPTY)
-        self.view = SectionView(placeholder(), description="members as they arrive")
+        self.view = SectionView(empty_section(), description="members as they arrive")
         self.widget = widgets.VBox([self.words, self.misfit, self.view])
         self._chi2: list[float] = []
         self._n_shown, self._last = 0, 0.0
