@@ -16,6 +16,7 @@ STAMP := $(VENV)/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 STATIC := seisnb/dashboards/static
 export SEISNB_DATA ?= $(abspath $(CURDIR)/../shared/data)
+export SEISNB_SCREENSHOTS ?= $(CURDIR)/results/screenshots
 
 .PHONY: help setup demo test quick lint format widgets node lab voila bench study lock browser clean
 .DEFAULT_GOAL := help

@@ -18,6 +18,9 @@ CSS = """<style>
 .seisnb-app .seisnb-text th, .seisnb-app .seisnb-text td { text-align: left;
   padding: 2px 12px 2px 0; vertical-align: top;
   border-bottom: 1px solid var(--jp-border-color2, #ddd); }
+.seisnb-app .jupyter-widget-Collapse-header,
+.seisnb-app .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab {
+  color: var(--jp-ui-font-color1, #1a1a1a); }
 .seisnb-app pre.seisnb-code { font: 12px/1.4 monospace; white-space: pre-wrap; margin: 0;
   color: inherit; background: none; }
 .seisnb-app .seisnb-pane { background: #fff; overflow-x: auto; }

@@ -23,8 +23,12 @@ def link(view: SectionView, controller: Controller, names: Sequence[str]) -> Non
     """
 
     def to_state(change: dict[str, Any]) -> None:
-        name = change["name"]
+        name = str(change["name"])
         if change["new"] == getattr(controller.state, name):
+            return
+        if view.is_showing:  # another section has other thresholds; that is no step
+            controller.state.change(**{name: change["new"]})
+            controller.history.absorb(name)
             return
         controller.change(_LABELS.get(name, name), f"section {name}", **{name: change["new"]})
 

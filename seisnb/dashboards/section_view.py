@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ class SectionView(anywidget.AnyWidget):
     def __init__(self, data: SectionData, **options: Any) -> None:
         super().__init__(**options)
         self._lock = threading.RLock()
+        self._is_showing = False
         self._data = data
         self._parts = [data.codes]
         self._overlays: tuple[Overlay, ...] = data.overlays
@@ -92,7 +94,7 @@ class SectionView(anywidget.AnyWidget):
 
     def show(self, data: SectionData) -> None:
         """Show another section."""
-        with self._lock:
+        with self._lock, self._showing():
             is_other = data.unit != self._data.unit or data.limits != self._data.limits
             self._data, self._parts, self._overlays = data, [data.codes], data.overlays
             self._other = _other_of(data)
@@ -101,6 +103,19 @@ class SectionView(anywidget.AnyWidget):
             if not 0 <= self.member < max(data.n_members, 1):
                 self.member = 0
             self.revision += 1
+
+    @property
+    def is_showing(self) -> bool:
+        """True while :meth:`show` sets traits: no person does."""
+        return self._is_showing
+
+    @contextmanager
+    def _showing(self) -> Iterator[None]:
+        self._is_showing = True
+        try:
+            yield
+        finally:
+            self._is_showing = False
 
     def append(self, velocity: NDArray[np.floating]) -> None:
         """Add one member, (depth, easting), display units: it appears at once."""

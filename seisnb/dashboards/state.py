@@ -193,6 +193,11 @@ class History(traitlets.HasTraits):
         self._now = now
         self._tell()
 
+    def absorb(self, *names: str) -> None:
+        """Take over values that nobody set, such as a tab that opens: no step goes back on them."""
+        now = self._state.snapshot()
+        self._now = {**self._now, **{name: now[name] for name in names}}
+
     def forget(self) -> None:
         """Begin anew from the state as it is now."""
         self._done.clear()

@@ -1,4 +1,4 @@
-"""JupyterLab, Chromium, and a page that must stay free of errors and of foreign requests."""
+"""JupyterLab, Voila, Chromium, and a page that must stay free of errors and of foreign requests."""
 
 import os
 import sys
@@ -32,12 +32,20 @@ def lab(request, notebooks, tmp_path_factory, chromium):
         yield base + request.param.rstrip("/")
 
 
+@pytest.fixture(scope="session")
+def plain_lab(notebooks, tmp_path_factory, chromium):
+    """A lab at the root, for what does not depend on the address."""
+    with labkit.lab_server(notebooks, tmp_path_factory.mktemp("jupyter")) as base:
+        yield base
+
+
 @pytest.fixture
 def page(request, chromium):
     with labkit.browser_page(chromium) as page:
         yield page
         if folder := os.environ.get("SEISNB_SCREENSHOTS"):
             name = "".join(c if c.isalnum() else "_" for c in request.node.name)
+            Path(folder).mkdir(parents=True, exist_ok=True)
             page.screenshot(path=Path(folder) / f"{name}.png")
         assert page.errors == []
         assert page.foreign == []

@@ -1,4 +1,4 @@
-"""Start JupyterLab on loopback and drive it with Chromium."""
+"""Start JupyterLab or Voila on loopback and drive them with Chromium."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Page, Request, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+AXE = REPOSITORY / "widgets" / "node_modules" / "axe-core" / "axe.min.js"
 TOKEN = "seisnb-test"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = (
@@ -44,7 +45,12 @@ PIXELS = """() => {
     return root ? walk(root, []).filter((c) => c.width > 200 && c.height > 100) : [];
   };
   window.signatureOf = (canvas) => {
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    // through a canvas of our own: a WebGL one has no pixels to ask for
+    const probe = document.createElement("canvas");
+    [probe.width, probe.height] = [canvas.width, canvas.height];
+    const context = probe.getContext("2d", { willReadFrequently: true });
+    context.drawImage(canvas, 0, 0);
+    const { data } = context.getImageData(0, 0, probe.width, probe.height);
     let sum = 0;
     for (let i = 0; i < data.length; i += 4)
       sum = (sum * 31 + data[i] * 3 + data[i + 1] * 5 + data[i + 2] * 7) >>> 0;
@@ -62,25 +68,10 @@ def find_chromium() -> str | None:
 @contextlib.contextmanager
 def lab_server(root: Path, home: Path, *extra: str) -> Iterator[str]:
     """A JupyterLab of this Python on a free port, with folders of its own; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folders = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "IPYTHONDIR": "ipython",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-    }
-    environment = {**os.environ, **{name: str(home / sub) for name, sub in folders.items()}}
-    environment["OMP_NUM_THREADS"] = "1"
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(REPOSITORY), environment.get("PYTHONPATH", "")]
-    )
     news = home / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     news.parent.mkdir(parents=True)
     news.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    port = _free_port()
     command = [
         str(Path(sys.executable).parent / "jupyter-lab"),
         "--no-browser",
@@ -95,6 +86,48 @@ def lab_server(root: Path, home: Path, *extra: str) -> Iterator[str]:
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *extra,
     ]
+    with _serving(command, root, home, port, f"/api/status?token={TOKEN}") as base:
+        yield base
+
+
+@contextlib.contextmanager
+def voila_server(notebook: Path, home: Path, *extra: str) -> Iterator[str]:
+    """Voila on one notebook; yields its address."""
+    port = _free_port()
+    command = [
+        str(Path(sys.executable).parent / "voila"),
+        str(notebook),
+        "--no-browser",
+        "--Voila.ip=127.0.0.1",
+        f"--port={port}",
+        *extra,
+    ]
+    with _serving(command, notebook.parent, home, port, "/voila/static/voila.js") as base:
+        yield base
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _serving(command: list[str], root: Path, home: Path, port: int, ready: str) -> Iterator[str]:
+    """Run a server with folders of its own until the block ends; yields its address."""
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
+    environment = {**os.environ, **{name: str(home / sub) for name, sub in folders.items()}}
+    environment["OMP_NUM_THREADS"] = "1"
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(REPOSITORY), environment.get("PYTHONPATH", "")]
+    )
     base = f"http://127.0.0.1:{port}"
     with (home / "server.log").open("w+") as log:
         process = subprocess.Popen(
@@ -106,7 +139,7 @@ def lab_server(root: Path, home: Path, *extra: str) -> Iterator[str]:
             start_new_session=True,
         )
         try:
-            _await_server(f"{base}/api/status?token={TOKEN}", process, home / "server.log")
+            _await_server(base + ready, process, home / "server.log")
             yield base
         finally:
             os.killpg(process.pid, signal.SIGTERM)
@@ -122,7 +155,7 @@ def _await_server(url: str, process: subprocess.Popen[bytes], log: Path) -> None
     deadline = time.monotonic() + 90
     while True:
         if process.poll() is not None:
-            raise RuntimeError(f"JupyterLab ended at once:\n{log.read_text()[-3000:]}")
+            raise RuntimeError(f"the server ended at once:\n{log.read_text()[-3000:]}")
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return
@@ -141,20 +174,49 @@ def browser_page(chromium: str, width: int = 1500, height: int = 1000) -> Iterat
         browser = playwright.chromium.launch(
             executable_path=chromium, headless=True, args=list(CHROMIUM_FLAGS)
         )
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.errors, page.foreign = [], []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        own = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")
-
-        def on_request(request: Request) -> None:
-            if not request.url.startswith(own):
-                page.foreign.append(request.url)
-
-        page.on("request", on_request)
+        context = browser.new_context(viewport={"width": width, "height": height})
+        page = context.new_page()
+        _keep_books(page, [], [])
         try:
             yield page
         finally:
             browser.close()
+
+
+def second_page(page: Page) -> Page:
+    """Another tab of the same browser, with the same bookkeeping."""
+    other = page.context.new_page()
+    _keep_books(other, page.errors, page.foreign)
+    return other
+
+
+def _keep_books(page: Page, errors: list[str], foreign: list[str]) -> None:
+    """Note the page's errors, and requests that leave the machine."""
+    page.errors, page.foreign = errors, foreign
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    own = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")
+
+    def on_request(request: Request) -> None:
+        if not request.url.startswith(own):
+            foreign.append(request.url)
+
+    page.on("request", on_request)
+
+
+def axe(page: Page, selector: str) -> list[str]:
+    """Violations of accessibility rules under a selector, by axe-core: rule, impact, first node."""
+    if not AXE.is_file():
+        raise RuntimeError(f"{AXE} is missing: run make widgets (it installs axe-core by npm).")
+    page.evaluate(AXE.read_text(encoding="utf-8") + "; undefined")
+    found = page.evaluate(
+        """async (selector) => {
+          const { violations } = await axe.run(selector, { resultTypes: ["violations"] });
+          return violations.map((v) =>
+            `${v.id} (${v.impact}): ${v.nodes.length} x ${v.nodes[0].html.slice(0, 160)}`);
+        }""",
+        selector,
+    )
+    return list(found)
 
 
 def open_notebook(page: Page, base: str, name: str) -> None:

@@ -155,6 +155,242 @@ def test_what_the_browser_sets_is_the_state_and_the_other_way_round(finished):
     assert finished.alert.value == ""
 
 
+def test_a_result_on_show_is_one_step(finished):
+    history = finished.controller.history
+    assert history.undo_label == "run the inversion"
+    finished.shell.undo.click()
+    assert finished.ensemble is None
+    assert not history.can_undo
+    finished.shell.redo.click()
+    assert finished.ensemble is not None
+
+
+def test_undo_brings_picks_and_their_figure_back(app):
+    panel = app.survey_tab.curves
+    app.controller.mute([3, 4])
+    app.survey_tab.pick_std.value = "0.001"
+    assert_allclose(app.survey["pick_std"].values, 0.001)
+    app.shell.undo.click()
+    assert app.survey_tab.pick_std.value == ""
+    app.shell.undo.click()
+    assert app.state.muted == ()
+    assert all(panel.pane.model.select_one({"name": "picks"}).view.filter.booleans)
+    app.shell.redo.click()
+    assert app.state.muted == (3, 4)
+    assert not app.survey["used"].values[3]
+
+
+def test_a_bad_std_is_explained_and_nothing_changes(app):
+    before = app.survey["pick_std"].values.copy()
+    app.survey_tab.pick_std.value = "3 percent"
+    assert "pick_std is &#x27;3 percent" in app.alert.value
+    assert app.state.pick_std == ""
+    assert_array_equal(app.survey["pick_std"].values, before)
+
+
+def test_gathers_are_shown_alone(app):
+    app.survey_tab.gather.value = "shot 8"
+    own = app.survey["shot"].values == 8
+    shown = app.survey_tab.curves.pane.model.select_one({"name": "picks"}).view.filter.booleans
+    assert_array_equal(np.asarray(shown), own)
+    source = app.survey_tab.line.select_one("receiver_source")
+    source.selected.indices = [4]
+    assert app.state.gather == f"receiver {source.data['number'][4]}"
+    assert app.survey_tab.gather.value == app.state.gather
+    app.survey_tab.gather.value = ""
+    shown = app.survey_tab.curves.pane.model.select_one({"name": "picks"}).view.filter.booleans
+    assert all(shown)
+
+
+def test_suggested_outliers_have_reasons_and_can_be_selected():
+    survey = marine_survey().copy(deep=True)
+    survey["travel_time"].values[[100, 300]] += 2.0
+    app = TomographyDashboard(survey=survey, invert=make_invert())
+    app.survey_tab.find.click()
+    assert "later than its neighbours" in app.survey_tab.reasons.value
+    app.survey_tab.select_found.click()
+    assert {100, 300} <= set(app.survey_tab.curves.source.selected.indices)
+    app.survey_tab.curves.mute.click()
+    assert {100, 300} <= set(app.state.muted)
+
+
+def test_the_prior_is_seen_before_anything_is_run(app):
+    for name, value in (("amplitude", "0.3"), ("length_easting", "0.02"),
+                        ("length_depth", "0.01")):  # fmt: skip
+        app.prior.controls[name].value = value
+    app.prior_tab.draw.click()
+    assert app.controller.job.wait(60)
+    assert app.alert.value == ""
+    assert "Their times enclose" in app.prior_tab.verdict.value
+    assert app.prior_tab.view.n_members == 24
+    names = {field.name for field in app.prior_tab.view.data.fields}
+    assert {"first_order", "prior_mean"} <= names
+    assert app.prior_tab.times.select_one("picks") is not None
+
+
+def test_a_scan_of_the_prior_can_be_used(app, monkeypatch):
+    from seisnb.tomography import scan_prior
+    from seisnb.tomography.config import TomographyConfig
+
+    def small(survey, prior, config, **callbacks):
+        return scan_prior(
+            survey, prior, TomographyConfig(cell=0.004), amplitudes=[0.2, 0.4],
+            lengths_easting=[0.02, 0.04], lengths_depth=[0.01, 0.02], **callbacks,
+        )  # fmt: skip
+
+    monkeypatch.setattr("seisnb.dashboards.tomography.controller.scan_prior", small)
+    app.prior_tab.use_best.click()
+    app.prior_tab.scan.click()
+    assert app.controller.job.wait(120)
+    assert app.alert.value == ""
+    assert app.prior_tab.scanned.layout.display == ""
+    app.prior_tab.use_best.click()
+    assert app.state.prior.amplitude in (0.2, 0.4)
+    assert app.state.prior.length_depth in (0.01, 0.02)
+    assert float(app.prior.controls["amplitude"].value) == app.state.prior.amplitude
+
+
+def test_two_results_are_compared_on_one_grid(app):
+    for seed in (0, 1):
+        app.controller._invert = (
+            lambda *a, seed=seed, **k: make_invert(n_members=8 + seed)(*a, **k)
+        )  # fmt: skip
+        app.run_button.click()
+        assert app.controller.job.wait(30)
+    assert app.state.compared == ("run 1", "run 2")
+    tab = app.compare_tab
+    assert [view.n_members for view in tab.views] == [8, 9]
+    assert "run 2 less run 1" in tab.words.value
+    difference = next(f for f in tab.difference.data.fields if f.name == "difference")
+    one, two = (app.controller.result(name)["velocity_mean"].values for name in ("run 1", "run 2"))
+    rock = app.ensemble["rock"].values
+    assert_allclose(difference.values[rock], 1000 * (two - one)[rock], rtol=1e-5, atol=1e-2)
+    tab.views[0].quantity = "std"
+    assert tab.views[1].quantity == "std"
+
+
+def test_a_run_that_was_killed_goes_on_from_its_members(tmp_path):
+    from seisnb.prior import PriorConfig
+    from seisnb.tomography import TomographyConfig, invert
+
+    settings = {"prior": PriorConfig(amplitude=0.2, length_easting=0.03, length_depth=0.02),
+                "config": TomographyConfig(n_members=4, n_workers=1)}  # fmt: skip
+    done = []
+
+    def dying(*arguments, progress, **callbacks):
+        def counted(message):
+            progress(message)
+            if message.stage == "members" and message.done >= 2:
+                raise KeyboardInterrupt
+
+        try:
+            return invert(*arguments, progress=counted, **callbacks)
+        except KeyboardInterrupt:
+            raise RuntimeError("killed") from None
+
+    def counting(*arguments, progress, **callbacks):
+        def counted(message):
+            done.append((message.stage, message.done))
+            progress(message)
+
+        return invert(*arguments, progress=counted, **callbacks)
+
+    for work in (dying, counting):
+        app = TomographyDashboard(survey=land_survey(), invert=work)
+        app.controller.change(**settings)
+        app.run_button.click()
+        assert app.controller.job.wait(120)
+    assert app.controller.job.status == "done", app.alert.value
+    members = [n for stage, n in done if stage == "members"]
+    assert members[:3] == [0, 1, 2]
+    assert app.run_tab.view.n_members == 4
+
+
+def test_the_code_makes_the_same_ensemble(pick_file):
+    app = TomographyDashboard()
+    app.path.value = str(pick_file)
+    app.reading.controls["pick_std"].value = "0.05"
+    app.open_button.click()
+    app.controller.mute([1, 2, 3])
+    app.survey_tab.pick_std.value = "2%+0.01"
+    for name, value in (("amplitude", "0.2"), ("length_easting", "20"), ("length_depth", "8")):
+        app.prior.controls[name].value = value
+    app.config.controls["n_members"].value = 2
+    app.config.controls["cell"].value = "1.0"
+    app.run_button.click()
+    assert app.controller.job.wait(120)
+    assert app.alert.value == ""
+    app.explore_tab.view.quantity = "std"
+    space = {}
+    exec(app.controller.code, space)
+    assert_allclose(space["ensemble"]["velocity"], app.ensemble["velocity"], rtol=1e-6)
+    assert space["view"].quantity == "std"
+
+
+def test_a_session_comes_back_whole(app, pick_file, tmp_path):
+    app.path.value = str(pick_file)
+    app.open_button.click()
+    app.controller.mute([7, 9])
+    app.run_button.click()
+    assert app.controller.job.wait(30)
+    app.explore_tab.view.quantity = "exceedance"
+    app.shell.session_folder.value = str(tmp_path / "kept")
+    app.shell.save_session.click()
+    assert app.alert.value == ""
+    again = TomographyDashboard(invert=make_invert())
+    again.shell.session_folder.value = str(tmp_path / "kept")
+    again.shell.restore_session.click()
+    assert again.alert.value == ""
+    assert again.state.snapshot() == app.state.snapshot()
+    assert_array_equal(again.survey["used"].values, app.survey["used"].values)
+    assert_allclose(again.ensemble["velocity"].values, app.ensemble["velocity"].values)
+    assert again.explore_tab.view.quantity == "exceedance"
+    assert "run again" not in again.status.value
+    assert not again.controller.history.can_undo
+
+
+def test_changed_picks_are_refused_or_used_without_the_old_result(app, pick_file, tmp_path):
+    app.path.value = str(pick_file)
+    app.open_button.click()
+    app.run_button.click()
+    assert app.controller.job.wait(30)
+    app.controller.save_session(str(tmp_path / "kept"))
+    pick_file.write_text(pick_file.read_text() + "\n# another hand\n")
+    again = TomographyDashboard(invert=make_invert())
+    again.controller.restore_session(str(tmp_path / "kept"))
+    assert "has changed since the session was saved" in again.alert.value
+    assert again.survey is None
+    again.shell.session_folder.value = str(tmp_path / "kept")
+    again.shell.allow_changed.value = True
+    again.shell.restore_session.click()
+    assert again.alert.value == ""
+    assert again.survey.sizes["pick"] == app.survey.sizes["pick"]
+    assert again.ensemble is None
+    assert "results made from the old are out" in again.controller.note
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no session.json"),
+        ("{", "is not a session"),
+        ('{"state": {}, "links": {}, "format": 9}', "has format 9"),
+        ('{"state": {"kind": "location session"}, "links": {}, "format": 1}', "of kind"),
+        (
+            '{"state": {}, "links": {"picks": {"path": "../../etc/passwd", "sha256": ""}},'
+            ' "format": 1}',
+            "expected a name",
+        ),
+    ],
+)
+def test_what_is_no_session_is_explained(app, tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "session.json").write_text(content)
+    app.controller.restore_session(str(tmp_path))
+    assert message in app.alert.value
+    assert app.survey.sizes["pick"] == 531
+
+
 def test_rays_are_drawn_over_the_section(app):
     from seisnb.prior import PriorConfig
     from seisnb.tomography import TomographyConfig, invert

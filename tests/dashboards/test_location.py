@@ -161,7 +161,7 @@ def test_a_trial_hypocentre_predicts_arrivals() -> None:
     assert act.wait()
     assert act.state.trial == [TRUE[0] + 30.0, TRUE[1], TRUE[2]]
     assert act.predicted.attrs["rms"] > 5 * near
-    made.arrivals_tab.sliders[2].value = TRUE[2] + 1.0
+    made.arrivals_tab.place[2].value = TRUE[2] + 1.0
     assert act.wait()
     assert act.state.trial[2] == pytest.approx(TRUE[2] + 1.0)
     assert "rms" in made.arrivals_tab.pane.model.title.text

@@ -138,3 +138,14 @@ def test_a_pause_ends_a_gesture(toy, history, monkeypatch):
         history.record("drag", gesture="size")
     toy.take(history.step(back=True))
     assert toy.size == 2.0
+
+
+def test_what_nobody_did_is_no_step(toy, history):
+    toy.size = 2.0
+    history.record("a")
+    toy.name = "from the data"
+    history.absorb("name")
+    toy.size = 3.0
+    history.record("b")
+    toy.take(history.step(back=True))
+    assert (toy.size, toy.name) == (2.0, "from the data")

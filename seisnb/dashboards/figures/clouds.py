@@ -48,13 +48,15 @@ def clouds_figure(one: xr.Dataset, *, heard: str) -> Column:
     """
     spans = spans_of(one)
     width = 330
-    pixels = width / max(spans["easting"][1] - spans["easting"][0], 1e-3)
-    tall = int(np.clip(pixels * np.ptp(spans["northing"]), 220, 420))
-    deep = int(np.clip(pixels * np.ptp(spans["depth"]), 200, 380))
+    half = 0.5 * max(np.ptp(spans["easting"]), np.ptp(spans["northing"]), 1e-3)
+    for name in ("easting", "northing"):  # a square map of one scale
+        middle = 0.5 * sum(spans[name])
+        spans[name] = (float(middle - half), float(middle + half))
+    deep = int(np.clip(width * np.ptp(spans["depth"]) / (2 * half), 200, 330))
     title = f"Event {plain(one['event'].values, 40)}"
     map_ = base_figure(
         title=title, x_label="Easting (km)", y_label="Northing (km)", x_range=spans["easting"],
-        y_range=spans["northing"], frame_width=width, frame_height=tall,
+        y_range=spans["northing"], frame_width=width, frame_height=width,
         tools="pan,wheel_zoom,reset,save", description="map of the clouds",
     )  # fmt: skip
     section = base_figure(
@@ -75,23 +77,24 @@ def clouds_figure(one: xr.Dataset, *, heard: str) -> Column:
         mean = ColumnDataSource({"x": [], "y": [], "z": []}, name=f"mean{prefix}")
         bars = ColumnDataSource({"top": [], "bottom": [], "right": []}, name=f"depths{prefix}")
         for plot, vertical in ((map_, "y"), (section, "z")):
-            dots = plot.scatter(
+            plot.scatter(
                 "x", vertical, source=cloud, size=3, color=colour, alpha=0.35,
                 name=f"dots{prefix}",
             )  # fmt: skip
             plot.scatter(
-                "x", vertical, source=mean, size=14, marker="plus", color=colour, line_width=3
+                "x", vertical, source=mean, size=15, marker="plus", color=colour, line_width=2.5
             )
         depths.quad(
             left=0, right="right", top="top", bottom="bottom", source=bars, fill_color=colour,
             fill_alpha=0.45, line_color=colour, name=f"bars{prefix}",
         )  # fmt: skip
-        items.append((label, [dots]))
+        key = map_.scatter(x=[np.nan], y=[np.nan], size=9, color=colour, name=f"key{prefix}")
+        items.append((label, [key]))
     items.append(("station", [_stations(map_, one)]))
     trial = ColumnDataSource({"x": [], "y": [], "z": []}, name="trial", tags=[heard])
     new = ColumnDataSource({"x": [], "y": [], "z": []}, name="new_station", tags=[heard])
     marks = [
-        plot.scatter("x", axis, source=trial, size=15, marker="x", color=TRIAL, line_width=4)
+        plot.scatter("x", axis, source=trial, size=14, marker="x", color=TRIAL, line_width=3)
         for plot, axis in ((map_, "y"), (section, "z"))
     ]
     extra = map_.scatter(
@@ -104,7 +107,7 @@ def clouds_figure(one: xr.Dataset, *, heard: str) -> Column:
     map_.toolbar.active_tap = drag
     section.toolbar.active_tap = lower
     items += [("trial hypocentre: drag it", [marks[0]]), ("station to try", [extra])]
-    add_legend(map_, items, columns=2)
+    add_legend(map_, items, columns=1, place="right")
     layout = column(map_, row(section, depths))
     update_clouds(layout, one)
     return layout

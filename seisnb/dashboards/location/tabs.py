@@ -168,9 +168,9 @@ class EventTab:
         )
         picks = " and ".join(gain.attrs["phases"])
         self.gain.value = (
-            f"<table><caption>Expected posterior with {escape(picks)} picked at the station to "
-            f"try ({', '.join(f'{v:.1f}' for v in gain.attrs['place'])} km).{rough}</caption>"
-            "<thead><tr><th scope='col'>Std of</th><th scope='col'>now</th>"
+            f"<p>Expected posterior with {escape(picks)} picked at the station to "
+            f"try ({', '.join(f'{v:.1f}' for v in gain.attrs['place'])} km).{rough}</p>"
+            "<table><thead><tr><th scope='col'>Std of</th><th scope='col'>now</th>"
             f"<th scope='col'>with it</th><th scope='col'>change</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>"
         )
@@ -182,14 +182,14 @@ class SectionTab:
     def __init__(self, controller: LocationController) -> None:
         self.controller = act = controller
         style = {"description_width": "150px"}
-        wide = widgets.Layout(width="auto", max_width="420px")
+        wide = widgets.Layout(width="400px")
         self.azimuth = widgets.FloatSlider(
             value=act.state.azimuth, min=0, max=180, step=5, description="Azimuth [°]",
             continuous_update=False, style=style, layout=wide,
         )  # fmt: skip
         self.half_length = widgets.FloatSlider(
             value=act.state.half_length, min=0, max=200, step=5, continuous_update=False,
-            description="Half length [km], 0: auto", style=style, layout=wide,
+            description="Half length [km]", style=style, layout=wide,
         )  # fmt: skip
         self.view = SectionView(empty_section(), description="velocity section at the event")
         self.words = text_box("<p>No event was located yet.</p>")
@@ -243,44 +243,25 @@ class ArrivalsTab:
         self.controller = act = controller
         self.pane = BokehPane(description="No event was located yet.")
         self.table = text_box()
-        sliders = {}
-        for name, unit in (("Easting", "km"), ("Northing", "km"), ("Depth", "km")):
-            sliders[name] = widgets.FloatSlider(
-                description=f"{name} [{unit}]", min=-1, max=1, step=0.1, continuous_update=True,
-                style={"description_width": "110px"},
-                layout=widgets.Layout(width="auto", max_width="420px"),
-            )  # fmt: skip
-        self.sliders = list(sliders.values())
-        self.widget = widgets.VBox([wrapped_row(*self.sliders), self.pane, self.table])
+        # numbers, not sliders: a browser moves a slider's value into a range that changes, and
+        # reports that as if a person had done it
+        self.place = [
+            widgets.FloatText(
+                description=f"{name} [km]", step=0.5, style={"description_width": "110px"},
+                layout=widgets.Layout(width="220px"),
+            )
+            for name in ("Easting", "Northing", "Depth")
+        ]  # fmt: skip
+        self.widget = widgets.VBox([wrapped_row(*self.place), self.pane, self.table])
         self._is_filling = False
         self._shown: tuple[Any, ...] = ()
-        for slider in self.sliders:
-            slider.observe(lambda _: self._moved(), "value")
-        act.observe(act.guarded(self._fill), "event_result")
+        for box in self.place:
+            box.observe(lambda _: self._moved(), "value")
         act.observe(act.guarded(self._draw), "predicted")
-
-    def _fill(self) -> None:
-        """Ranges of the sliders around the event."""
-        act = self.controller
-        place = act.state.trial or act.other_place() or act.mean_place()
-        if not place or act.event_result is None:
-            return
-        std = act.event_result["std"].values[0]
-        self._is_filling = True
-        try:
-            for slider, value, s in zip(self.sliders, place, std, strict=False):
-                reach = max(8.0 * float(s), 5.0)
-                low, high = value - reach, value + reach
-                with slider.hold_trait_notifications():
-                    slider.min, slider.max = min(low, slider.max), max(high, slider.min)
-                    slider.min, slider.max = low, high
-                    slider.value = value
-        finally:
-            self._is_filling = False
 
     def _moved(self) -> None:
         if not self._is_filling and self.controller.event_result is not None:
-            place = [slider.value for slider in self.sliders]
+            place = [box.value for box in self.place]
             self.controller.change("move the trial hypocentre", "move the trial", trial=place)
 
     def _draw(self) -> None:
@@ -300,9 +281,8 @@ class ArrivalsTab:
             self._shown = key
         self._is_filling = True
         try:
-            for slider, value in zip(self.sliders, found.attrs["place"], strict=True):
-                if slider.min <= value <= slider.max:
-                    slider.value = value
+            for box, value in zip(self.place, found.attrs["place"], strict=True):
+                box.value = round(value, 3)
         finally:
             self._is_filling = False
 

@@ -189,7 +189,8 @@ class TomographyDashboard(widgets.VBox):
         """An inversion that begins is watched on its own tab."""
         job = self.controller.job
         if change["new"] == "running" and self.tabs.selected_index != TABS.index("prior"):
-            self.tabs.selected_index = TABS.index("run")
+            self.state.tab = TABS.index("run")
+            self.controller.history.absorb("tab")
         self.run_button.description = "Resume" if job.status == "cancelled" else "Run"
 
     def _sync_controls(self) -> None:

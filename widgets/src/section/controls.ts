@@ -24,7 +24,8 @@ export interface Controls {
   rows: Record<"member" | "level" | "threshold" | "grey", HTMLElement>;
 }
 
-let serial = 0;
+/** An id of its own: this module is loaded anew for every widget, so counting would repeat. */
+const freshId = (): string => `seisnb-${Math.random().toString(36).slice(2)}`;
 
 function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -44,7 +45,7 @@ function slider(
   text: string,
   range: [number, number, number],
 ): { row: HTMLElement; input: HTMLInputElement; output: HTMLOutputElement } {
-  const id = `seisnb-${serial++}`;
+  const id = freshId();
   const input = make("input", { type: "range", id });
   [input.min, input.max, input.step] = range.map(String);
   const output = make("output", { htmlFor: id } as never);
@@ -73,7 +74,7 @@ const KEYS = [
 ].join("\n");
 
 export function makeControls(): Controls {
-  const id = `seisnb-${serial++}`;
+  const id = freshId();
   const quantity = make("select", { id });
   const member = slider("Member", [1, 1, 1]);
   const level = slider("Quantile", [0.5, 99.5, 0.5]);
