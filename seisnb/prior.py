@@ -16,14 +16,16 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from seisnb.conventions import InputError, PriorError
 from seisnb.section import SectionGrid
+
+if TYPE_CHECKING:
+    import torch
 
 Array = NDArray[np.float64]
 FieldKind = Literal["log_velocity", "velocity"]
@@ -252,6 +254,8 @@ class GaussianProcessPrior:
 
     def draw(self, n: int, generator: torch.Generator) -> Array:
         """Whitened unknowns of ``n`` draws, (n, n_unknowns)."""
+        import torch  # loading it takes a second, which a prior alone need not wait for
+
         return torch.randn(n, self.n_unknowns, generator=generator, dtype=torch.float64).numpy()
 
     def _velocity_of_field(self, process: Array) -> tuple[Array, Array]:

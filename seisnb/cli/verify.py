@@ -11,7 +11,7 @@ import torch
 
 from seisnb.cli.commands import prepare_folder
 from seisnb.conventions import Cancelled, InputError
-from seisnb.inference.base import single_threaded
+from seisnb.threads import single_threaded
 from seisnb.verification.coverage import coverage_study, gather, save_study
 from seisnb.verification.gold import gold_standard, gold_table
 from seisnb.verification.methods import find_method

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 Array = NDArray[np.float64]
 
@@ -125,6 +128,8 @@ def mmd_floor(
     n_draws : int
         Sets.
     """
+    import torch  # loading it takes a second, which nobody else here need wait for
+
     values, vectors = np.linalg.eigh(covariance)
     kept = values > 1e-12 * values.max()
     values, vectors = values[kept], vectors[:, kept]

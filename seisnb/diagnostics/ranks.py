@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 Array = NDArray[np.float64]
 
@@ -121,6 +125,8 @@ def uniformity_p(
     ----------
     Wild bootstrap: Wu 1986, doi 10.1214/aos/1176350142; Liu 1988, doi 10.1214/aos/1176351062.
     """
+    import torch  # loading it takes a second, which nobody else here need wait for
+
     held = np.isfinite(histograms).all(axis=1)
     off = histograms[held] - 1 / histograms.shape[1]
     if weights is not None:

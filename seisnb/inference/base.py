@@ -7,22 +7,15 @@ standard deviations ``std``. Engines know nothing else.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from contextvars import copy_context
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-import torch
-from threadpoolctl import threadpool_limits
 from torch import Generator, Tensor
 
 #: What a forward model wants to remember between two calls for neighbouring positions.
 Memory = Any
 StateT = TypeVar("StateT")
-ItemT = TypeVar("ItemT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,55 +128,3 @@ def seeded(seed: int, stream: int) -> Generator:
     """A generator of its own for every (seed, stream): members do not depend on their order."""
     mixed = (seed * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
     return Generator().manual_seed(mixed)
-
-
-def worker_count(n_workers: int) -> int:
-    """Threads to use; 0 means every core this process may run on."""
-    if n_workers:
-        return n_workers
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Linear algebra on one thread: results do not depend on how many workers share the machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(limits=1):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def in_parallel(
-    work: Callable[[ItemT], StateT],
-    items: list[ItemT],
-    *,
-    n_workers: int,
-    is_cancelled: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[ItemT, StateT]]:
-    """Do work on items in threads; yields (item, result) as they finish.
-
-    Threads run in copies of the caller's context, so that work may report to its widgets. After a
-    cancel no new item starts. The first exception is raised once running items are done.
-    """
-
-    def pinned(item: ItemT) -> StateT:
-        torch.set_num_threads(1)
-        return work(item)
-
-    waiting = list(reversed(items))
-    with single_threaded(), ThreadPoolExecutor(max_workers=n_workers) as pool:
-        running: dict[Future[StateT], ItemT] = {}
-        while waiting or running:
-            while waiting and len(running) < n_workers and not is_cancelled():
-                item = waiting.pop()
-                running[pool.submit(copy_context().run, pinned, item)] = item
-            if not running:
-                return
-            done, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
-            for future in done:
-                item = running.pop(future)
-                yield item, future.result()

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from seisnb.inference.base import Linearised, StepInfo, Target, in_parallel
+from seisnb.inference.base import Linearised, StepInfo, Target
 from seisnb.inference.rml import mean_chi2, posterior_covariance_factor
+from seisnb.threads import in_parallel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,6 @@ import seisnb
 from seisnb.catalogue import arrivals_checksum
 from seisnb.conventions import Cancelled, InputError
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import in_parallel, worker_count
 from seisnb.io.checkpoint import read_arrays, start_folder, write_arrays
 from seisnb.location.config import LocationConfig
 from seisnb.location.density import EventDensity
@@ -30,6 +29,7 @@ from seisnb.location.station_depths import check_station_depths
 from seisnb.location.terms import Terms, estimated
 from seisnb.location.variants import LEAST_EFFECTIVE, N_FINER, Variants, draw_variants
 from seisnb.projection import Projection
+from seisnb.threads import in_parallel, worker_count
 from seisnb.traveltime.tables import TravelTimeTables
 
 Array = NDArray[np.float64]

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from seisnb.catalogue import reproject
 from seisnb.conventions import STATIONS, InputError, check_dataset
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import single_threaded, worker_count
 from seisnb.location.config import LocationConfig
 from seisnb.location.density import Noise
 from seisnb.location.space import Space, space_of
+from seisnb.threads import single_threaded, worker_count
 from seisnb.traveltime.layered import layered_times
 from seisnb.traveltime.tables import TravelTimeTables, build_tables
 from seisnb.velocity_ensembles import layered_ensemble, mean_model, section_ensemble

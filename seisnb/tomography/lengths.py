@@ -16,10 +16,11 @@ import torch
 import xarray as xr
 
 from seisnb.conventions import PriorError
-from seisnb.inference.base import Memory, in_parallel
+from seisnb.inference.base import Memory
 from seisnb.inference.evidence import LinearEvidence, linear_evidence
 from seisnb.inference.rml import Fit, inferred_scale, log_evidence, maximum_a_posteriori
 from seisnb.prior import LEAST_CELLS, Kernel, PriorConfig
+from seisnb.threads import in_parallel
 from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.problem import Frame, Problem, make_problem
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import in_parallel, run, seeded, worker_count
+from seisnb.inference.base import run, seeded
 from seisnb.inference.correction import score_excess
 from seisnb.inference.rml import RandomisedMaximumLikelihood
 from seisnb.section import to_depth_grid
+from seisnb.threads import in_parallel, worker_count
 from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.config import is_together
 from seisnb.tomography.correction import correction

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from seisnb.conventions import Cancelled
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import seeded, worker_count
+from seisnb.inference.base import seeded
 from seisnb.inference.svgd import SteinVariationalGradientDescent
+from seisnb.threads import worker_count
 from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.finish import finish_member
 from seisnb.tomography.peak import Peak

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from seisnb.conventions import Cancelled
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import seeded, single_threaded
+from seisnb.inference.base import seeded
 from seisnb.prior import PriorConfig
 from seisnb.profile import profile_from_picks
 from seisnb.section import section_grid, to_depth_grid
 from seisnb.survey import offset, used_picks
+from seisnb.threads import single_threaded
 from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.lengths import choose_lengths
 from seisnb.tomography.problem import check_picks, make_frame, make_problem

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from seisnb.handles import Handles
-from seisnb.inference.base import in_parallel, single_threaded, worker_count
 from seisnb.inference.correction import common_shift
 from seisnb.inference.rml import posterior_covariance_factor
+from seisnb.threads import in_parallel, single_threaded, worker_count
 from seisnb.tomography.checkpoint import Member
 from seisnb.tomography.finish import finish_member
 from seisnb.tomography.peak import Peak

@@ -27,7 +27,7 @@ from seisnb.prior import PriorConfig
 from seisnb.section import SectionGrid, section_grid, to_depth_grid
 from seisnb.survey import survey_checksum, used_picks
 from seisnb.tomography.config import TomographyConfig
-from seisnb.tomography.invert import invert
+from seisnb.tomography.inversion import invert
 from seisnb.tomography.lengths import LENGTHS
 from seisnb.tomography.pattern import (
     add_pattern_figures,

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 import seisnb
 from seisnb.conventions import ENSEMBLE, SURVEY, set_units
 from seisnb.diagnostics import mean_square, verdict
-from seisnb.inference.base import single_threaded
 from seisnb.prior import PriorConfig
 from seisnb.section import SectionGrid, to_depth_grid
 from seisnb.survey import survey_checksum
+from seisnb.threads import single_threaded
 from seisnb.tomography.checkpoint import Member
 from seisnb.tomography.checks import kernel_checks, peak_checks
 from seisnb.tomography.peak import Peak

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from seisnb.conventions import Cancelled, InputError
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import in_parallel, single_threaded, worker_count
 from seisnb.prior import PriorConfig, check_amplitude
 from seisnb.survey import survey_checksum, used_picks
+from seisnb.threads import in_parallel, single_threaded, worker_count
 from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.lengths import (
     SHARES,

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 import seisnb
 from seisnb import synthetic
 from seisnb.conventions import Cancelled, InputError
-from seisnb.inference.base import single_threaded
 from seisnb.prior import PriorConfig, gaussian_process_prior, linear_profile
 from seisnb.section import section_grid
 from seisnb.survey import make_survey, used_picks
+from seisnb.threads import single_threaded
 from seisnb.tomography import TomographyConfig, invert
 from seisnb.tomography.problem import Problem, make_frame, make_problem
 from seisnb.traveltime.referee import open_referee

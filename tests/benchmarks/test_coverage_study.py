@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from seisnb.inference.base import single_threaded
+from seisnb.threads import single_threaded
 from seisnb.verification.cases import line_case
 from seisnb.verification.coverage import coverage_study
 from seisnb.verification.methods import METHODS

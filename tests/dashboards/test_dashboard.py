@@ -42,6 +42,11 @@ def pick_file(tmp_path):
     return path
 
 
+def look_at(app, name):
+    """Turn to a tab: what is out of sight is not drawn."""
+    app.tabs.selected_index = TABS.index(name)
+
+
 def shown(app):
     """What the explore tab shows: codes of the members."""
     return app.explore_tab.view.data.codes
@@ -238,7 +243,7 @@ def test_a_scan_of_the_prior_can_be_used(app, monkeypatch):
             lengths_easting=[0.02, 0.04], lengths_depth=[0.01, 0.02], **callbacks,
         )  # fmt: skip
 
-    monkeypatch.setattr("seisnb.dashboards.tomography.controller.scan_prior", small)
+    monkeypatch.setattr("seisnb.tomography.scan.scan_prior", small)
     app.prior_tab.use_best.click()
     app.prior_tab.scan.click()
     assert app.controller.job.wait(120)
@@ -258,6 +263,7 @@ def test_two_results_are_compared_on_one_grid(app):
         app.run_button.click()
         assert app.controller.job.wait(30)
     assert app.state.compared == ("run 1", "run 2")
+    look_at(app, "compare")
     tab = app.compare_tab
     assert [view.n_members for view in tab.views] == [8, 9]
     assert "run 2 less run 1" in tab.words.value
@@ -459,6 +465,7 @@ def test_picks_muted_on_the_fit_are_the_surveys_picks(app):
     app.controller.mute([0, 1])
     app.run_button.click()
     assert app.controller.job.wait(30)
+    look_at(app, "fit")
     app.fit_tab.source.selected.indices = [0, 5]
     app.fit_tab.mute.click()
     assert app.state.muted == (0, 1, 2, 7)
@@ -506,6 +513,7 @@ def test_opening_another_line_forgets_the_old_result(finished, pick_file):
     finished.open_button.click()
     assert finished.ensemble is None
     assert finished.save_button.disabled
+    look_at(finished, "explore")
     assert finished.explore_tab.view.layout.display == "none"
     assert finished.fit_tab.source is None
     assert finished.survey_tab.curves.source.data["x"].size == finished.survey.sizes["pick"]

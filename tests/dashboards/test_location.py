@@ -126,6 +126,7 @@ def test_all_events_in_the_background_and_saved(tmp_path) -> None:
     assert made.job.wait(60)
     assert made.hypocentres.sizes["event"] == 2
     assert "±" in made.events.list.options[0][0]
+    made.tabs.selected_index = 3
     assert made.catalogue_tab.map.description == "map of the events"
     assert made.catalogue_tab.shifts.layout.display == ""
     made.folder.value = str(tmp_path / "out")
@@ -152,7 +153,7 @@ def test_filters_choose_what_is_listed_and_located() -> None:
 def test_a_trial_hypocentre_predicts_arrivals() -> None:
     made = dashboard()
     act = made.controller
-    source = made.event_tab.pane.select_one("trial")
+    source = made.event_tab._clouds.sources["trial"]
     assert list(source.data["x"]) == []
     made.event_tab.place_trial.click()
     assert act.wait()
@@ -161,6 +162,7 @@ def test_a_trial_hypocentre_predicts_arrivals() -> None:
     assert act.wait()
     assert act.state.trial == [TRUE[0] + 30.0, TRUE[1], TRUE[2]]
     assert act.predicted.attrs["rms"] > 5 * near
+    made.tabs.selected_index = 2
     made.arrivals_tab.place[2].value = TRUE[2] + 1.0
     assert act.wait()
     assert act.state.trial[2] == pytest.approx(TRUE[2] + 1.0)
@@ -177,7 +179,7 @@ def test_a_station_to_try_tells_what_it_would_bring() -> None:
     gain = made.controller.gain
     assert (gain["std_after"] < 1.05 * gain["std_before"]).all()
     assert "Expected posterior" in made.event_tab.gain.value
-    source = made.event_tab.pane.select_one("new_station")
+    source = made.event_tab._clouds.sources["new_station"]
     source.data = {"x": [TRUE[0]], "y": [TRUE[1]], "z": [0.0]}
     assert made.controller.wait()
     assert made.controller.gain.attrs["place"] == [TRUE[0], TRUE[1], 0.0]
@@ -187,6 +189,8 @@ def test_the_section_shows_the_ensemble_clouds_and_the_earthquakes_weights() -> 
     line = LineBoundary(along=np.array([-60.0, 60.0]), depth=np.array([8.0, 16.0]))
     made = dashboard(boundary=line)
     view = made.section_tab.view
+    assert view.n_members == 0  # nothing is computed out of sight
+    made.tabs.selected_index = 1
     assert view.n_members == 8
     names = {each.name for each in view._overlays}
     assert {"all_cloud", "single_cloud", "boundary", "band", "stations"} <= names
@@ -197,6 +201,7 @@ def test_the_section_shows_the_ensemble_clouds_and_the_earthquakes_weights() -> 
     made.section_tab.azimuth.value = 0.0
     assert view.revision == before + 1
     assert "0°" in view.data.x_label
+    made.tabs.selected_index = 0
     assert made.event_tab.separation.layout.display == ""
     assert "P(within 2 km)" in str(
         [item.label for item in made.event_tab.separation.model.legend[0].items]
@@ -206,11 +211,11 @@ def test_the_section_shows_the_ensemble_clouds_and_the_earthquakes_weights() -> 
 def test_one_answer_alone_can_be_shown() -> None:
     made = dashboard()
     made.event_tab.answer.value = "one model"
-    assert len(made.event_tab.pane.select_one("cloud").data["x"]) == 0
-    assert len(made.event_tab.pane.select_one("cloudsingle_").data["x"]) > 100
+    assert len(made.event_tab._clouds.sources["cloud"].data["x"]) == 0
+    assert len(made.event_tab._clouds.sources["cloudsingle_"].data["x"]) > 100
     made.event_tab.answer.value = "all models"
-    assert len(made.event_tab.pane.select_one("cloud").data["x"]) > 100
-    assert len(made.event_tab.pane.select_one("cloudsingle_").data["x"]) == 0
+    assert len(made.event_tab._clouds.sources["cloud"].data["x"]) > 100
+    assert len(made.event_tab._clouds.sources["cloudsingle_"].data["x"]) == 0
 
 
 def test_a_session_comes_back_and_changed_data_are_refused(tmp_path) -> None:

@@ -13,14 +13,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from seisnb.inference.base import (
-    Linearised,
-    Memory,
-    in_parallel,
-    run,
-    seeded,
-    single_threaded,
-)
+from seisnb.inference.base import Linearised, Memory, run, seeded
 from seisnb.inference.rml import (
     Fit,
     RandomisedMaximumLikelihood,
@@ -33,6 +26,7 @@ from seisnb.inference.rml import (
     posterior_covariance_factor,
     start_fit,
 )
+from seisnb.threads import in_parallel, single_threaded
 from tests.contracts.engine import EngineContract, LinearTarget, linear_target
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from bokeh.layouts import column, row
-from bokeh.models import Column, ColumnDataSource, HoverTool, PointDrawTool
+from bokeh.models import Column, ColumnDataSource, HoverTool, PointDrawTool, Range1d
 from bokeh.plotting import figure
 
 from seisnb.coast import coast_lines
@@ -30,7 +31,26 @@ _AXES = ("easting", "northing", "depth")
 _N_BINS = 40
 
 
-def clouds_figure(one: xr.Dataset, *, heard: str) -> Column:
+@dataclass(frozen=True, eq=False)
+class Clouds:
+    """One event's figures, with what is changed in them at hand: looking it up takes longer.
+
+    Attributes
+    ----------
+    layout : Column
+        The figures.
+    sources : dict of str to ColumnDataSource
+        ``cloud<prefix>``, ``mean<prefix>``, ``depths<prefix>``, ``trial`` and ``new_station``.
+    densities : Range1d
+        Of the depths' histogram.
+    """
+
+    layout: Column
+    sources: dict[str, ColumnDataSource]
+    densities: Range1d
+
+
+def clouds_figure(one: xr.Dataset, *, heard: str) -> Clouds:
     """Map, west-east section and depths of one event, with points that can be dragged.
 
     Parameters
@@ -42,9 +62,8 @@ def clouds_figure(one: xr.Dataset, *, heard: str) -> Column:
 
     Returns
     -------
-    Column
-        Sources named ``cloud<prefix>``, ``mean<prefix>``, ``depths<prefix>``, ``trial`` and
-        ``new_station``; the latter two have x, y (map) and depth.
+    Clouds
+        The sources of ``trial`` and ``new_station`` have x, y and z: easting, northing, depth.
     """
     spans = spans_of(one)
     width = 330
@@ -72,10 +91,12 @@ def clouds_figure(one: xr.Dataset, *, heard: str) -> Column:
     add_grid(depths)
     _coast(map_, one)
     items: list[tuple[str, list[object]]] = []
+    sources: dict[str, ColumnDataSource] = {}
     for prefix, colour, label in ANSWERS:
         cloud = ColumnDataSource({"x": [], "y": [], "z": []}, name=f"cloud{prefix}")
         mean = ColumnDataSource({"x": [], "y": [], "z": []}, name=f"mean{prefix}")
         bars = ColumnDataSource({"top": [], "bottom": [], "right": []}, name=f"depths{prefix}")
+        sources |= {each.name: each for each in (cloud, mean, bars)}
         for plot, vertical in ((map_, "y"), (section, "z")):
             plot.scatter(
                 "x", vertical, source=cloud, size=3, color=colour, alpha=0.35,
@@ -108,17 +129,20 @@ def clouds_figure(one: xr.Dataset, *, heard: str) -> Column:
     section.toolbar.active_tap = lower
     items += [("trial hypocentre: drag it", [marks[0]]), ("station to try", [extra])]
     add_legend(map_, items, columns=1, place="right")
-    layout = column(map_, row(section, depths))
-    update_clouds(layout, one)
-    return layout
+    sources |= {"trial": trial, "new_station": new}
+    made = Clouds(
+        layout=column(map_, row(section, depths)), sources=sources, densities=depths.x_range
+    )
+    update_clouds(made, one)
+    return made
 
 
-def update_clouds(layout: Column, one: xr.Dataset, *, answer: str = "both") -> None:
+def update_clouds(clouds: Clouds, one: xr.Dataset, *, answer: str = "both") -> None:
     """Put another posterior of the same event into the figures; ranges stay.
 
     Parameters
     ----------
-    layout : Column
+    clouds : Clouds
         Of :func:`clouds_figure`.
     one : xr.Dataset
         The event.
@@ -140,20 +164,20 @@ def update_clouds(layout: Column, one: xr.Dataset, *, answer: str = "both") -> N
             mean = {k: [float(v.mean())] for k, v in zip("xyz", values, strict=True)}
             density = np.histogram(values[2], edges, density=True)[0]
         top = max(top, float(density.max(initial=0.0)))
-        layout.select_one({"name": f"cloud{prefix}"}).data = cloud
-        layout.select_one({"name": f"mean{prefix}"}).data = mean
-        layout.select_one({"name": f"depths{prefix}"}).data = {
+        clouds.sources[f"cloud{prefix}"].data = cloud
+        clouds.sources[f"mean{prefix}"].data = mean
+        clouds.sources[f"depths{prefix}"].data = {
             "top": edges[:-1] if is_there else [],
             "bottom": edges[1:] if is_there else [],
             "right": density,
         }
-    layout.select_one({"name": "depths of the clouds"}).x_range.end = 1.08 * top or 1.0
+    clouds.densities.end = 1.08 * top or 1.0
 
 
-def place_points(layout: Column, trial: Sequence[float], new_station: Sequence[float]) -> None:
+def place_points(clouds: Clouds, trial: Sequence[float], new_station: Sequence[float]) -> None:
     """Put the points that can be dragged where the state has them."""
     for name, place in (("trial", trial), ("new_station", new_station)):
-        source = layout.select_one({"name": name})
+        source = clouds.sources[name]
         wanted = {k: [float(v)] for k, v in zip("xyz", place, strict=False)} if place else {}
         wanted = {k: wanted.get(k, []) for k in "xyz"}
         if {k: list(v) for k, v in source.data.items()} != wanted:

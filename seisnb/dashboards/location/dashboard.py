@@ -84,11 +84,11 @@ class LocationDashboard(widgets.VBox):
         self.status, self.alert = self.shell.status, self.shell.alert
         self.events = EventList(act)
         self._make_controls()
-        self.event_tab = EventTab(act)
-        self.section_tab = SectionTab(act)
-        self.arrivals_tab = ArrivalsTab(act)
-        self.catalogue_tab = CatalogueTab(act)
-        self.models_tab = ModelsTab(act)
+        self.event_tab = EventTab(act, TABS.index("event"))
+        self.section_tab = SectionTab(act, TABS.index("section"))
+        self.arrivals_tab = ArrivalsTab(act, TABS.index("arrivals"))
+        self.catalogue_tab = CatalogueTab(act, TABS.index("catalogue"))
+        self.models_tab = ModelsTab(act, TABS.index("models"))
         self.tabs = widgets.Tab(
             [getattr(self, f"{name}_tab").widget for name in TABS],
             titles=[name.capitalize() for name in TABS], selected_index=act.state.tab,

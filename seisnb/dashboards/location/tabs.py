@@ -12,6 +12,7 @@ from bokeh.models import TapTool
 
 from seisnb.dashboards.controls import choice_control
 from seisnb.dashboards.figures.clouds import (
+    Clouds,
     arrivals_figure,
     clouds_figure,
     place_points,
@@ -26,6 +27,7 @@ from seisnb.dashboards.figures.location import (
     shift_figure,
 )
 from seisnb.dashboards.figures.style import plain
+from seisnb.dashboards.in_sight import InSight
 from seisnb.dashboards.location.controller import WITHIN, LocationController
 from seisnb.dashboards.location.section import (
     Line,
@@ -46,11 +48,13 @@ SECTION_TRAITS = (
 )  # fmt: skip
 
 
-class EventTab:
+class EventTab(InSight):
     """Clouds of the event on show; a trial hypocentre and a station to try can be dragged."""
 
-    def __init__(self, controller: LocationController) -> None:
+    def __init__(self, controller: LocationController, index: int) -> None:
+        super().__init__(controller, index)
         self.controller = act = controller
+        self._clouds: Clouds | None = None
         self.answer = choice_control("Show", ANSWERS, act.state.answer, tip="Answers drawn")
         self.place_trial = small_button("Trial hypocentre", "crosshairs", "Put one at the mean")
         self.place_station = small_button("Try a station", "plus", "Put one beside the event")
@@ -73,9 +77,9 @@ class EventTab:
         self.clear.on_click(
             lambda _: act.change("clear trial and station", trial=[], new_station=[])
         )
-        act.observe(act.guarded(self._draw), "event_result")
+        act.observe(act.guarded(self.refresh), "event_result")
         act.observe(act.guarded(self._tell_gain), "gain")
-        act.state.observe(act.guarded(self._draw), "answer")
+        act.state.observe(act.guarded(self.refresh), "answer")
         act.state.observe(act.guarded(self._points), ["trial", "new_station"])
 
     def _on_answer(self, change: dict[str, Any]) -> None:
@@ -101,23 +105,23 @@ class EventTab:
         act = self.controller
         found = act.event_result
         if found is None:
-            self._shown = None
+            self._shown = self._clouds = None
             self.pane.clear("No event was located yet.")
             return
         one = found.isel(event=0)
         key = (str(one["event"].values), act.data_number)
         self.answer.value = act.state.answer
         if key != self._shown:
-            layout = clouds_figure(one, heard=HEARD)
+            self._clouds = clouds_figure(one, heard=HEARD)
             for name in ("trial", "new_station"):
-                source = layout.select_one({"name": name})
+                source = self._clouds.sources[name]
                 source.on_change("data", self._dragged(name, source))
-            self.pane.show(layout, description=f"clouds of event {plain(key[0], 40)}")
-            self._shown = key
             if act.state.answer != "both":
-                update_clouds(layout, one, answer=act.state.answer)
-        else:
-            update_clouds(self.pane.model, one, answer=act.state.answer)
+                update_clouds(self._clouds, one, answer=act.state.answer)
+            self.pane.show(self._clouds.layout, description=f"clouds of event {plain(key[0], 40)}")
+            self._shown = key
+        elif self._clouds is not None:
+            update_clouds(self._clouds, one, answer=act.state.answer)
         self._points()
         distance = act.distance(found)
         if distance is not None:
@@ -128,12 +132,12 @@ class EventTab:
     def _points(self) -> None:
         """Put the draggable points where the state has them."""
         state = self.controller.state
-        if self.pane.model is None:
+        if self._clouds is None:
             return
         trial = state.trial or self.controller.other_place()
         self._is_placing = True
         try:
-            place_points(self.pane.model, trial, state.new_station)
+            place_points(self._clouds, trial, state.new_station)
         finally:
             self._is_placing = False
 
@@ -176,10 +180,11 @@ class EventTab:
         )
 
 
-class SectionTab:
+class SectionTab(InSight):
     """The velocity ensemble along a line through the event."""
 
-    def __init__(self, controller: LocationController) -> None:
+    def __init__(self, controller: LocationController, index: int) -> None:
+        super().__init__(controller, index)
         self.controller = act = controller
         style = {"description_width": "150px"}
         wide = widgets.Layout(width="400px")
@@ -202,8 +207,8 @@ class SectionTab:
         self.half_length.observe(lambda c: self._asked(half_length=c["new"]), "value")
         self._line: Line | None = None
         self._key: tuple[Any, ...] = ()
-        act.observe(act.guarded(self._draw), "event_result")
-        act.state.observe(act.guarded(self._draw), ["azimuth", "half_length", "answer", "trial"])
+        act.observe(act.guarded(self.refresh), "event_result")
+        act.state.observe(act.guarded(self.refresh), ["azimuth", "half_length", "answer", "trial"])
 
     def _asked(self, **values: Any) -> None:
         if any(getattr(self.controller.state, k) != v for k, v in values.items()):
@@ -236,10 +241,11 @@ class SectionTab:
         self.view.set_other_weights(weights, "weighted by this earthquake")
 
 
-class ArrivalsTab:
+class ArrivalsTab(InSight):
     """Observed against predicted arrivals per station, from the trial hypocentre."""
 
-    def __init__(self, controller: LocationController) -> None:
+    def __init__(self, controller: LocationController, index: int) -> None:
+        super().__init__(controller, index)
         self.controller = act = controller
         self.pane = BokehPane(description="No event was located yet.")
         self.table = text_box()
@@ -257,7 +263,7 @@ class ArrivalsTab:
         self._shown: tuple[Any, ...] = ()
         for box in self.place:
             box.observe(lambda _: self._moved(), "value")
-        act.observe(act.guarded(self._draw), "predicted")
+        act.observe(act.guarded(self.refresh), "predicted")
 
     def _moved(self) -> None:
         if not self._is_filling and self.controller.event_result is not None:
@@ -287,17 +293,18 @@ class ArrivalsTab:
             self._is_filling = False
 
 
-class CatalogueTab:
+class CatalogueTab(InSight):
     """All events: map, shifts of depth, residuals; a tap on an event shows it."""
 
-    def __init__(self, controller: LocationController) -> None:
+    def __init__(self, controller: LocationController, index: int) -> None:
+        super().__init__(controller, index)
         self.controller = act = controller
         self.words = text_box()
         self.map = BokehPane(description="No event was located yet.")
         self.shifts = BokehPane(description="what the models' uncertainty changes")
         self.residuals = BokehPane(description="residuals by station")
         self.widget = widgets.VBox([self.words, self.map, self.shifts, self.residuals])
-        act.observe(act.guarded(self._draw), ["hypocentres", "event_result"])
+        act.observe(act.guarded(self.refresh), ["hypocentres", "event_result"])
 
     def _draw(self) -> None:
         act = self.controller
@@ -349,17 +356,18 @@ class CatalogueTab:
         return tapped
 
 
-class ModelsTab:
+class ModelsTab(InSight):
     """What earthquakes say of the models."""
 
-    def __init__(self, controller: LocationController) -> None:
+    def __init__(self, controller: LocationController, index: int) -> None:
+        super().__init__(controller, index)
         self.controller = act = controller
         self.which = choice_control("From", ("this event", "all events"), "this event")
         self.words = text_box()
         self.pane = BokehPane(description="No event was located yet.")
         self.widget = widgets.VBox([self.which, self.words, self.pane])
-        self.which.observe(act.guarded(self._draw), "value")
-        act.observe(act.guarded(self._draw), ["event_result", "hypocentres"])
+        self.which.observe(act.guarded(self.refresh), "value")
+        act.observe(act.guarded(self.refresh), ["event_result", "hypocentres"])
 
     def _draw(self) -> None:
         act = self.controller

@@ -13,6 +13,7 @@ from seisnb.conventions import InputError
 from seisnb.dashboards import figures
 from seisnb.dashboards.controls import choice_control, text_control
 from seisnb.dashboards.figures.style import display_of, number, plain
+from seisnb.dashboards.in_sight import InSight
 from seisnb.dashboards.looks import empty_html, small_button, text_box, wrapped_row
 from seisnb.dashboards.section_data import (
     PALETTES,
@@ -24,13 +25,13 @@ from seisnb.dashboards.section_data import (
     section_data,
 )
 from seisnb.dashboards.section_view import SectionView
-from seisnb.dashboards.tomography.controller import TomographyController
+from seisnb.dashboards.tomography.controller import TABS, TomographyController
 
 _EMPTY = "Two results are needed: run with other settings, or open one that was saved."
 SIDES = ("First", "Second")
 
 
-class CompareTab:
+class CompareTab(InSight):
     """Where two ensembles agree, and where they do not.
 
     Parameters
@@ -40,6 +41,7 @@ class CompareTab:
     """
 
     def __init__(self, controller: TomographyController) -> None:
+        super().__init__(controller, TABS.index("compare"))
         self.controller = controller
         self.choices = [choice_control(side, [("none", "")], "") for side in SIDES]
         self.path = text_control("Result in a file", hint="other/ensemble.nc")
@@ -59,7 +61,7 @@ class CompareTab:
             choice.observe(self._on_chosen, "value")
         self.open.on_click(lambda _: controller.open_result(self.path.value))
         controller.observe(controller.guarded(self._on_runs), "run_names")
-        controller.state.observe(controller.guarded(self._draw), "compared")
+        controller.state.observe(controller.guarded(self.refresh), "compared")
         half = widgets.Layout(flex="1 1 420px", min_width="0")
         for view in self.views:
             view.layout = half
@@ -83,7 +85,7 @@ class CompareTab:
             choice.value = kept if kept in names else ""
         if len(names) >= 2 and not self.controller.state.compared:
             self.controller.state.compared = (names[-2], names[-1])
-        self._draw()
+        self.refresh()
 
     def _on_chosen(self, _: dict[str, Any]) -> None:
         chosen = tuple(choice.value for choice in self.choices)

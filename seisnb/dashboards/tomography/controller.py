@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 import json
 import tempfile
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import traitlets
@@ -32,6 +33,7 @@ from seisnb.dashboards.tomography.code import code_of
 from seisnb.dashboards.tomography.runs import Asked, Run, survey_of
 from seisnb.dashboards.tomography.state import SECTION_TRAITS, ReadingConfig, TomographyState
 from seisnb.dashboards.traits import DatasetTrait
+from seisnb.handles import Progress
 from seisnb.io import (
     describe_picks,
     open_ensemble,
@@ -43,13 +45,32 @@ from seisnb.io import (
 from seisnb.prior import PriorConfig
 from seisnb.settings import make_configs
 from seisnb.survey import check_survey
-from seisnb.tomography import Progress, scan_prior
-from seisnb.tomography import invert as invert_picks
-from seisnb.tomography.preview import preview_prior
 
 #: Tabs of the dashboard, by what they are for.
 TABS = ("survey", "prior", "run", "explore", "fit", "compare")
 Live = Callable[[Progress], None]
+
+
+class _Science(NamedTuple):
+    """What an inversion needs and a page that opens does not."""
+
+    invert: Callable[..., xr.Dataset]
+    preview_prior: Callable[..., xr.Dataset]
+    scan_prior: Callable[..., xr.Dataset]
+
+
+def _science() -> _Science:
+    """Load what takes seconds to load, when it is first asked for."""
+    from seisnb.tomography.inversion import invert
+    from seisnb.tomography.preview import preview_prior
+    from seisnb.tomography.scan import scan_prior
+
+    return _Science(invert=invert, preview_prior=preview_prior, scan_prior=scan_prior)
+
+
+def warm_up() -> None:
+    """Load it in the background, while a person looks at the picks."""
+    threading.Thread(target=_science, name="seisnb-warm-up", daemon=True).start()
 
 
 class TomographyController(Controller):
@@ -95,7 +116,7 @@ class TomographyController(Controller):
     ) -> None:
         super().__init__(TomographyState())
         self.live: list[Live] = []
-        self._invert = invert or invert_picks
+        self._invert = invert
         self._uploads: tempfile.TemporaryDirectory[str] | None = None
         self._bases: dict[str, xr.Dataset] = {}
         self._runs: dict[str, Run] = {}
@@ -199,7 +220,7 @@ class TomographyController(Controller):
                 for each in self.live:
                     each(progress)
 
-            return self._invert(
+            return (self._invert or _science().invert)(
                 asked.survey, asked.prior, asked.config,
                 progress=tell, cancel=is_cancelled, checkpoint=checkpoint,
             )  # fmt: skip
@@ -225,7 +246,7 @@ class TomographyController(Controller):
         asked = self._ready()
 
         def work(report: Callable[[Any], None], is_cancelled: Callable[[], bool]) -> xr.Dataset:
-            return preview_prior(
+            return _science().preview_prior(
                 asked.survey, asked.prior, asked.config, progress=report, cancel=is_cancelled
             )
 
@@ -237,7 +258,7 @@ class TomographyController(Controller):
         asked = self._ready()
 
         def work(report: Callable[[Any], None], is_cancelled: Callable[[], bool]) -> xr.Dataset:
-            return scan_prior(
+            return _science().scan_prior(
                 asked.survey, asked.prior, asked.config, progress=report, cancel=is_cancelled
             )
 

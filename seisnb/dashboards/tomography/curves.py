@@ -14,6 +14,7 @@ from seisnb.conventions import InputError
 from seisnb.dashboards import figures
 from seisnb.dashboards.controls import AUTO, text_control
 from seisnb.dashboards.figures.style import display_of
+from seisnb.dashboards.in_sight import InSight
 from seisnb.dashboards.looks import small_button
 from seisnb.dashboards.pane import BokehPane
 from seisnb.dashboards.tomography.controller import TomographyController
@@ -22,18 +23,21 @@ from seisnb.dashboards.tomography.pick_numbers import format_picks, parse_picks
 FRAME_WIDTH = 560
 
 
-class CurvesPanel:
+class CurvesPanel(InSight):
     """Travel-time curves on which picks are selected, muted and restored.
 
     Parameters
     ----------
     controller : TomographyController
         Whose picks are shown.
+    index : int
+        The tab that it stands on.
     shows_fit : bool
         True for the ensemble's picks with prediction and residuals, False for the survey's.
     """
 
-    def __init__(self, controller: TomographyController, *, shows_fit: bool) -> None:
+    def __init__(self, controller: TomographyController, index: int, *, shows_fit: bool) -> None:
+        super().__init__(controller, index)
         self.controller, self.shows_fit = controller, shows_fit
         text = (
             "Run the inversion to see how well it fits." if shows_fit else "Open a file of picks."
@@ -59,7 +63,7 @@ class CurvesPanel:
         )
         controller.observe(controller.guarded(self._mark), "survey")
         controller.state.observe(controller.guarded(self._mark), "gather")
-        controller.state.observe(controller.guarded(self._draw), "reduction_velocity")
+        controller.state.observe(controller.guarded(self.refresh), "reduction_velocity")
         self.widget = widgets.VBox(
             [
                 widgets.HBox([self.selected, self.mute, self.restore, self.restore_all]),
@@ -70,7 +74,7 @@ class CurvesPanel:
         for box in self.widget.children[:2]:
             box.layout.flex_flow = "row wrap"
         self._shown: xr.Dataset | None = None
-        self._draw()
+        self.refresh()
 
     @property
     def dataset(self) -> xr.Dataset | None:
@@ -102,7 +106,7 @@ class CurvesPanel:
                 self._shown = new
                 self._mark()
                 return
-        self._draw()
+        self.refresh()
 
     def _draw(self) -> None:
         dataset = self._shown = self.dataset

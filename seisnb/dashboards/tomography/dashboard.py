@@ -15,7 +15,7 @@ from seisnb.dashboards.controls import Form, text_control
 from seisnb.dashboards.looks import button
 from seisnb.dashboards.shell import Shell, taking
 from seisnb.dashboards.tomography.compare_tab import CompareTab
-from seisnb.dashboards.tomography.controller import TABS, TomographyController
+from seisnb.dashboards.tomography.controller import TABS, TomographyController, warm_up
 from seisnb.dashboards.tomography.curves import CurvesPanel
 from seisnb.dashboards.tomography.explore_tab import ExploreTab
 from seisnb.dashboards.tomography.prior_tab import PriorTab
@@ -100,7 +100,7 @@ class TomographyDashboard(widgets.VBox):
         self.prior_tab = PriorTab(act)
         self.run_tab = RunTab(act)
         self.explore_tab = ExploreTab(act)
-        self.fit_tab = CurvesPanel(act, shows_fit=True)
+        self.fit_tab = CurvesPanel(act, TABS.index("fit"), shows_fit=True)
         self.compare_tab = CompareTab(act)
         self.tabs = widgets.Tab(
             [getattr(self, f"{name}_tab").widget for name in TABS],
@@ -112,6 +112,8 @@ class TomographyDashboard(widgets.VBox):
         self.add_class("seisnb-app")
         self._connect()
         self._sync()
+        if invert is None:
+            warm_up()
 
     @property
     def state(self) -> TomographyState:

@@ -10,20 +10,20 @@ import numpy as np
 from seisnb.dashboards import figures
 from seisnb.dashboards.controls import choice_control
 from seisnb.dashboards.figures.style import display_of
+from seisnb.dashboards.in_sight import InSight
 from seisnb.dashboards.looks import empty_html, small_button, text_box, wrapped_row
 from seisnb.dashboards.pane import BokehPane
 from seisnb.dashboards.section_data import Overlay, empty_section
 from seisnb.dashboards.section_link import link
 from seisnb.dashboards.section_view import SectionView
-from seisnb.dashboards.tomography.controller import TomographyController
+from seisnb.dashboards.tomography.controller import TABS, TomographyController
 from seisnb.dashboards.tomography.diagnosis_tab import DiagnosisPanel
 from seisnb.dashboards.tomography.state import SECTION_TRAITS
-from seisnb.tomography.preview import rays_through_mean
 
 _EMPTY = "Run the inversion, or open a result, to see the section."
 
 
-class ExploreTab:
+class ExploreTab(InSight):
     """What a result says, and how well.
 
     Parameters
@@ -33,6 +33,7 @@ class ExploreTab:
     """
 
     def __init__(self, controller: TomographyController) -> None:
+        super().__init__(controller, TABS.index("explore"))
         self.controller = controller
         self.run = choice_control("Result", [("none", "")], "", tip="Results of this session")
         self.rays = small_button("Trace rays", "share-alt", "Rays through the mean model")
@@ -44,7 +45,7 @@ class ExploreTab:
         self.run.observe(self._on_chosen, "value")
         self.rays.on_click(controller.guarded(self.trace_rays))
         controller.observe(controller.guarded(self._on_runs), "run_names")
-        controller.observe(controller.guarded(self._on_ensemble), "ensemble")
+        controller.observe(controller.guarded(self.refresh), "ensemble")
         folded = widgets.Accordion(
             [self.residuals, self.diagnosis.widget],
             titles=["Residuals over the line", "How far to believe it"],
@@ -54,14 +55,17 @@ class ExploreTab:
             [wrapped_row(self.run, self.rays), self.words, self.view, folded]
         )
         self._folded = folded
+        folded.observe(controller.guarded(self._draw_residuals), "selected_index")
         self._on_runs()
-        self._on_ensemble()
+        self._draw()
 
     def trace_rays(self) -> None:
         """Draw rays of some picks through the mean model over the section."""
         ensemble = self.controller.ensemble
         if ensemble is None:
             return
+        from seisnb.tomography.preview import rays_through_mean  # loads what takes seconds
+
         display = display_of(ensemble)
         gap = np.full((1, 2), np.nan)
         nodes = np.concatenate([part for ray in rays_through_mean(ensemble) for part in (ray, gap)])
@@ -87,7 +91,7 @@ class ExploreTab:
         known = {value for _, value in self.run.options}
         self.run.value = self.controller.state.run if self.controller.state.run in known else ""
 
-    def _on_ensemble(self) -> None:
+    def _draw(self) -> None:
         ensemble = self.controller.ensemble
         self._sync()
         is_empty = ensemble is None
@@ -98,5 +102,11 @@ class ExploreTab:
         if is_empty:
             return
         self.view.show(self.controller.section())
-        plot = figures.residual_map(ensemble)
-        self.residuals.show(plot, description=plot.title.text)
+        self._draw_residuals()
+
+    def _draw_residuals(self) -> None:
+        """The residuals over the line, where they are unfolded."""
+        ensemble = self.controller.ensemble
+        if ensemble is not None and self._folded.selected_index == 0:
+            plot = figures.residual_map(ensemble)
+            self.residuals.show(plot, description=plot.title.text)

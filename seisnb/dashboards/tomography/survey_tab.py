@@ -12,7 +12,7 @@ from seisnb.dashboards import figures
 from seisnb.dashboards.controls import choice_control, text_control
 from seisnb.dashboards.looks import small_button, text_box, wrapped_row
 from seisnb.dashboards.pane import BokehPane
-from seisnb.dashboards.tomography.controller import TomographyController
+from seisnb.dashboards.tomography.controller import TABS, TomographyController
 from seisnb.dashboards.tomography.curves import CurvesPanel
 from seisnb.outliers import suspects
 
@@ -31,7 +31,7 @@ class SurveyTab:
 
     def __init__(self, controller: TomographyController) -> None:
         self.controller = controller
-        self.curves = CurvesPanel(controller, shows_fit=False)
+        self.curves = CurvesPanel(controller, TABS.index("survey"), shows_fit=False)
         self.line = BokehPane(description="the line")
         self.gather = choice_control("Gather", [("all", "")], "", tip="Show one gather alone")
         self.pick_std = text_control(

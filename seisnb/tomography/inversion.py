@@ -11,10 +11,10 @@ import xarray as xr
 
 from seisnb.conventions import Cancelled
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import single_threaded, worker_count
 from seisnb.inference.rml import mean_chi2
 from seisnb.prior import PriorConfig
 from seisnb.survey import used_picks
+from seisnb.threads import single_threaded, worker_count
 from seisnb.tomography.checkpoint import check_checkpoint, open_checkpoint
 from seisnb.tomography.config import (
     MAP_SOURCES,
