@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from contextvars import copy_context
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
+
+#: How much the work's threads stand back for others, as ``nice`` has it.
+STEP_BACK = 10
+_is_polite: ContextVar[bool] = ContextVar("seisnb_is_polite", default=False)
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -56,6 +61,8 @@ def in_parallel(
 
     def pinned(item: ItemT) -> ResultT:
         _one_torch_thread()
+        if _is_polite.get():
+            _step_back()
         return work(item)
 
     waiting = list(reversed(items))
@@ -71,6 +78,23 @@ def in_parallel(
             for future in done:
                 item = running.pop(future)
                 yield item, future.result()
+
+
+def be_polite() -> None:
+    """Let this thread, and the threads of its work, stand back for whoever waits for an answer.
+
+    For work behind a page: the page's own thread and the browser come first. There is no way back;
+    call it in a thread that ends with the work. Where threads have no priority nothing happens.
+    """
+    _is_polite.set(True)
+    _step_back()
+
+
+def _step_back() -> None:
+    """Lower the priority of this thread, where the system knows such a thing."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process's
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), STEP_BACK)
 
 
 def _one_torch_thread() -> None:

@@ -56,7 +56,7 @@ class Controller(traitlets.HasTraits):
         super().__init__()
         self.state = state
         self.history = History(state)
-        self.job = Job()
+        self.job = Job(interval=0.25)
         self._lock = threading.RLock()
         self.job.observe(self._on_job_end, "status")
 

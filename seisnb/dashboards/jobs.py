@@ -16,6 +16,7 @@ from typing import Any
 import traitlets
 
 from seisnb.conventions import Cancelled, InputError, SeisnbError
+from seisnb.threads import be_polite
 
 _log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class Job(traitlets.HasTraits):
         return not thread.is_alive()
 
     def _run(self, work: Work, deliver: Callable[[Any], None]) -> None:
+        be_polite()
         try:
             result = work(self._report, self._stop.is_set)
             self._flush()

@@ -14,6 +14,8 @@ CSS = """<style>
 .seisnb-app .seisnb-status .widget-html-content { line-height: 1.4; white-space: normal; }
 .seisnb-app .seisnb-title { font-size: 18px; font-weight: 600; line-height: 1.4; }
 .seisnb-app .seisnb-text .widget-html-content { line-height: 1.4; white-space: normal; }
+.seisnb-app .seisnb-verdict { border-left: 5px solid #1c5460; background: #eef4f5; color: #1a1a1a;
+  padding: 6px 10px; margin: 4px 0; font-size: 14px; }
 .seisnb-app .seisnb-text table { border-collapse: collapse; }
 .seisnb-app .seisnb-text th, .seisnb-app .seisnb-text td { text-align: left;
   padding: 2px 12px 2px 0; vertical-align: top;

@@ -198,7 +198,7 @@ def test_gathers_are_shown_alone(app):
     own = app.survey["shot"].values == 8
     shown = app.survey_tab.curves.pane.model.select_one({"name": "picks"}).view.filter.booleans
     assert_array_equal(np.asarray(shown), own)
-    source = app.survey_tab.line.select_one("receiver_source")
+    source = app.survey_tab._line.instruments["receiver"]
     source.selected.indices = [4]
     assert app.state.gather == f"receiver {source.data['number'][4]}"
     assert app.survey_tab.gather.value == app.state.gather

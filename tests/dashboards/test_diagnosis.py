@@ -133,6 +133,9 @@ def test_the_tab_says_what_to_do_then_the_verdict_then_the_table(tmp_path, monke
     app.run_button.click()
     assert app.controller.job.wait(30)
     assert "within their errors" in panel.verdict.value
+    assert "within their errors" in app.explore_tab.words.value
+    assert panel.table.value == ""
+    app.explore_tab._folded.selected_index = 1
     assert "<table" in panel.table.value
     assert panel.pane.layout.display == ""
     assert panel.pane.description.endswith("look at: Members")
@@ -142,7 +145,10 @@ def test_the_tab_says_what_to_do_then_the_verdict_then_the_table(tmp_path, monke
 def test_the_tab_escapes_and_shows_an_older_ensemble():
     ensemble = land_ensemble().assign_attrs(verdict="<img src=x onerror=alert(1)>")
     older = ensemble.drop_vars(["left_out_residual", "predicted_std"])
-    panel = TomographyDashboard(ensemble=older).explore_tab.diagnosis
+    tab = TomographyDashboard(ensemble=older).explore_tab
+    panel = tab.diagnosis
+    tab._folded.selected_index = 1
+    assert "<img" not in tab.words.value
     assert "<img" not in panel.verdict.value
     assert "&lt;img" in panel.verdict.value
     assert panel.pane.layout.display == "none"

@@ -11,7 +11,7 @@ from seisnb.dashboards.figures.layers import (
     readable_std,
     std_layer,
 )
-from seisnb.dashboards.figures.line import line_figure
+from seisnb.dashboards.figures.line import Line, line_figure, mark_gather
 from seisnb.dashboards.figures.line_1d import (
     line_posterior,
     line_std,
@@ -19,6 +19,7 @@ from seisnb.dashboards.figures.line_1d import (
     zone_ratios,
 )
 from seisnb.dashboards.figures.picks import (
+    Marks,
     gathers_of,
     mark_muted,
     reduction_velocity_of,
@@ -40,6 +41,8 @@ from seisnb.dashboards.figures.verification import (
 
 __all__ = [
     "Layer",
+    "Line",
+    "Marks",
     "amplitude_profile",
     "checks_figure",
     "chi2_histogram",
@@ -53,6 +56,7 @@ __all__ = [
     "line_figure",
     "line_posterior",
     "line_std",
+    "mark_gather",
     "mark_muted",
     "mean_layer",
     "member_gallery",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from bokeh.models import ColumnDataSource, HoverTool, TapTool
@@ -21,24 +24,38 @@ from seisnb.dashboards.figures.style import (
     surface_name,
 )
 
+_TITLE = "Shots and receivers: tap one for its gather"
 
-def line_figure(survey: xr.Dataset, *, gather: str = "", frame_width: int = 560) -> figure:
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """The line's figure, with what is changed in it at hand.
+
+    Attributes
+    ----------
+    plot : figure
+        The figure.
+    instruments : dict of str to ColumnDataSource
+        ``shot`` and ``receiver``: one row per instrument, with its ``number``.
+    paths, mark : ColumnDataSource
+        Lines to the far ends of a gather's picks, and the ring around its instrument.
+    """
+
+    plot: figure
+    instruments: dict[str, ColumnDataSource]
+    paths: ColumnDataSource
+    mark: ColumnDataSource
+
+
+def line_figure(survey: xr.Dataset, *, frame_width: int = 560) -> Line:
     """Shots and receivers on the line; a tap on one selects its gather.
 
     Parameters
     ----------
     survey : xr.Dataset
         A survey or an ensemble.
-    gather : str
-        Such as ``shot 12``: it is marked, with lines to the far ends of its picks.
     frame_width : int
         Width of the axes [pixel].
-
-    Returns
-    -------
-    bokeh figure
-        Sources named ``shot_source`` and ``receiver_source`` hold one row per instrument, with
-        its ``number``.
     """
     display = display_of(survey)
     x, z = (display.scaled(survey[f"surface_{axis}"].values) for axis in ("easting", "depth"))
@@ -46,7 +63,7 @@ def line_figure(survey: xr.Dataset, *, gather: str = "", frame_width: int = 560)
     depths = np.concatenate([z, *ends, [0.0] if is_marine(survey) else []])
     room = 0.12 * (float(np.ptp(depths)) or 1.0)
     plot = base_figure(
-        title="Shots and receivers: tap one for its gather",
+        title=_TITLE,
         x_label=f"Easting ({display.length})", y_label=display.vertical,
         x_range=(float(x[0]), float(x[-1])),
         y_range=(float(depths.max()) + room, float(depths.min()) - room),
@@ -59,7 +76,7 @@ def line_figure(survey: xr.Dataset, *, gather: str = "", frame_width: int = 560)
         plot.varea(x=x, y1=np.zeros(x.size), y2=z, fill_color=WATER, name="water")
     line = plot.line(x=x, y=z, line_color=INK, line_width=1.5, name="surface")
     legend: list[tuple[str, list[object]]] = [(surface_name(survey), [line])]
-    kind, _, number = gather.partition(" ")
+    instruments = {}
     for name, colour, marker, size in (
         ("receiver", RECEIVER, "inverted_triangle", 9),
         ("shot", SHOT, "star", 11),
@@ -71,8 +88,8 @@ def line_figure(survey: xr.Dataset, *, gather: str = "", frame_width: int = 560)
                 "y": display.scaled(survey[f"{name}_depth"].values[first]),
                 "number": numbers,
             },
-            name=f"{name}_source",
         )
+        instruments[name] = source
         marks = plot.scatter(
             "x", "y", source=source, marker=marker, size=size, fill_color=colour, line_color=INK,
             line_width=0.8, name=f"{name}s",
@@ -80,24 +97,39 @@ def line_figure(survey: xr.Dataset, *, gather: str = "", frame_width: int = 560)
         marks.nonselection_glyph.update(fill_alpha=1.0, line_alpha=1.0)
         plot.add_tools(HoverTool(renderers=[marks], tooltips=[(name, "@number")]))
         legend.append((f"{name}s", [marks]))
-    own = (
-        survey[kind].values.astype(str) == number
-        if kind in ("shot", "receiver")
-        else np.zeros(survey.sizes["pick"], bool)
-    )
-    if own.any():
-        other = "receiver" if kind == "shot" else "shot"
-        here = [display.scaled(survey[f"{kind}_{a}"].values[own]) for a in ("easting", "depth")]
-        there = [display.scaled(survey[f"{other}_{a}"].values[own]) for a in ("easting", "depth")]
-        plot.segment(
-            here[0], here[1], there[0], there[1], line_color=SHOT, line_alpha=0.35,
-            level="underlay", name="gather",
-        )  # fmt: skip
-        plot.scatter(
-            here[0][:1], here[1][:1], size=17, marker="circle", fill_color=None, line_color=SHOT,
-            line_width=2, name="gather_mark",
-        )  # fmt: skip
-        plot.title.text = f"Gather of {gather}: {int(own.sum())} picks"
+    paths = ColumnDataSource({"x0": [], "y0": [], "x1": [], "y1": []})
+    mark = ColumnDataSource({"x": [], "y": []})
+    plot.segment(
+        "x0", "y0", "x1", "y1", source=paths, line_color=SHOT, line_alpha=0.35, level="underlay",
+        name="gather",
+    )  # fmt: skip
+    plot.scatter(
+        "x", "y", source=mark, size=17, marker="circle", fill_color=None, line_color=SHOT,
+        line_width=2, name="gather_mark",
+    )  # fmt: skip
     plot.toolbar.active_tap = plot.select_one({"type": TapTool})
     add_legend(plot, legend)
-    return plot
+    return Line(plot=plot, instruments=instruments, paths=paths, mark=mark)
+
+
+def mark_gather(line: Line, survey: xr.Dataset, gather: str) -> str:
+    """Mark one gather such as ``shot 12``, or none; returns the title."""
+    display = display_of(survey)
+    kind, _, number = gather.partition(" ")
+    title = _TITLE
+    paths: dict[str, Any] = {"x0": [], "y0": [], "x1": [], "y1": []}
+    mark: dict[str, Any] = {"x": [], "y": []}
+    if kind in ("shot", "receiver"):
+        own = survey[kind].values.astype(str) == number
+        other = "receiver" if kind == "shot" else "shot"
+        ends = [
+            display.scaled(survey[f"{which}_{axis}"].values[own])
+            for which in (kind, other)
+            for axis in ("easting", "depth")
+        ]
+        paths = dict(zip(paths, ends, strict=True))
+        mark = {"x": ends[0][:1], "y": ends[1][:1]}
+        title = f"Gather of {gather}: {int(own.sum())} picks"
+    line.paths.data, line.mark.data = paths, mark
+    line.plot.title.text = title
+    return title

@@ -14,6 +14,7 @@ from bokeh.models import (
     ColumnDataSource,
     HoverTool,
     Legend,
+    LegendItem,
     LinearColorMapper,
     Range1d,
     Span,
@@ -160,15 +161,50 @@ def travel_time_curves(
     label = f"{gathers.kind.capitalize()} easting ({display.length})"
     top.add_layout(colour_bar(mapper, label, ticks=7), "right")
     add_legend(top, legend, columns=5, place="above")
-    _show_muted_label(top, source.data["used"])
+    for item in top.legend[0].items:
+        if item.label.value == _MUTED_LABEL:
+            item.visible = not bool(source.data["used"].all())
     if not has_model:
         return top
     bottom = _residual_figure(dataset, source, gathers, top.x_range, frame_width)
     return column(top, bottom, spacing=0)
 
 
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What is changed in curves when picks are muted, at hand: looking it up takes longer.
+
+    Attributes
+    ----------
+    source : ColumnDataSource
+        The picks.
+    used, muted : list of BooleanFilter
+        Of the glyphs of used and of muted picks.
+    label : LegendItem
+        Speaks of muted picks when there are some.
+    """
+
+    source: ColumnDataSource
+    used: list[BooleanFilter]
+    muted: list[BooleanFilter]
+    label: LegendItem
+
+    @classmethod
+    def of(cls, curves: Column | figure) -> Marks:
+        """The parts of curves that :func:`travel_time_curves` made."""
+        by_name: dict[str, list[BooleanFilter]] = {"used": [], "muted": []}
+        for each in curves.select({"type": BooleanFilter}):
+            by_name[each.name].append(each)
+        items = curves.select_one({"type": Legend}).items
+        return cls(
+            source=curves.select_one({"name": "pick_source"}),
+            used=by_name["used"], muted=by_name["muted"],
+            label=next(item for item in items if item.label.value == _MUTED_LABEL),
+        )  # fmt: skip
+
+
 def mark_muted(
-    curves: Column | figure,
+    curves: Column | figure | Marks,
     used: NDArray[np.bool_],
     *,
     shown: NDArray[np.bool_] | None = None,
@@ -177,26 +213,20 @@ def mark_muted(
 
     Parameters
     ----------
-    curves : bokeh model
-        As :func:`travel_time_curves` made it.
+    curves : bokeh model or Marks
+        As :func:`travel_time_curves` made it, or its parts.
     used : array of bool, (pick,)
         False where a pick is muted.
     shown : array of bool, (pick,), optional
         False where a pick is left out of the picture.
     """
-    curves.select_one({"name": "pick_source"}).data["used"] = used
+    marks = curves if isinstance(curves, Marks) else Marks.of(curves)
+    marks.source.data["used"] = used
     inside = np.ones(used.size, bool) if shown is None else shown
-    for name, part in (("used", used & inside), ("muted", ~used & inside)):
-        for each in curves.select({"type": BooleanFilter, "name": name}):
+    for filters, part in ((marks.used, used & inside), (marks.muted, ~used & inside)):
+        for each in filters:
             each.booleans = part.tolist()
-    _show_muted_label(curves, used)
-
-
-def _show_muted_label(curves: Column | figure, used: NDArray[np.bool_]) -> None:
-    """The legend speaks of muted picks when there are some."""
-    for item in curves.select_one({"type": Legend}).items:
-        if item.label.value == _MUTED_LABEL:
-            item.visible = not bool(used.all())
+    marks.label.visible = not bool(used.all())
 
 
 def _x_label(gathers: Gathers, unit: str) -> str:

@@ -74,6 +74,7 @@ class CurvesPanel(InSight):
         for box in self.widget.children[:2]:
             box.layout.flex_flow = "row wrap"
         self._shown: xr.Dataset | None = None
+        self._marks: figures.Marks | None = None
         self.refresh()
 
     @property
@@ -84,7 +85,7 @@ class CurvesPanel(InSight):
     @property
     def source(self) -> Any:
         """The curves' source of picks; None before there are any."""
-        return self.pane.select_one("pick_source")
+        return None if self._marks is None else self._marks.source
 
     def select(self, picks: Iterable[int]) -> None:
         """Select picks, as a box or lasso would."""
@@ -112,6 +113,7 @@ class CurvesPanel(InSight):
         dataset = self._shown = self.dataset
         self.selected.value = ""
         if dataset is None:
+            self._marks = None
             self.pane.clear(self._text)
             return
         dataset = dataset.assign(used=("pick", self._used()))
@@ -123,8 +125,8 @@ class CurvesPanel(InSight):
         )
         for plot in curves.select({"type": Plot}):
             plot.toolbar.active_drag = plot.select_one({"type": BoxSelectTool})
-        source = curves.select_one({"name": "pick_source"})
-        source.selected.on_change("indices", self._on_selection)
+        self._marks = figures.Marks.of(curves)
+        self._marks.source.selected.on_change("indices", self._on_selection)
         n_picks = dataset.sizes["pick"]
         self.reduction.description = f"Reduction velocity [{display_of(dataset).velocity}]"
         self.pane.show(
@@ -134,9 +136,9 @@ class CurvesPanel(InSight):
 
     def _mark(self) -> None:
         """Show what is muted now, and only the gather on show."""
-        if self._shown is not None and self._shown is self.dataset and self.source is not None:
+        if self._shown is not None and self._shown is self.dataset and self._marks is not None:
             shown = gather_of(self._shown, self.controller.state.gather)
-            figures.mark_muted(self.pane.model, self._used(), shown=shown)
+            figures.mark_muted(self._marks, self._used(), shown=shown)
 
     def _on_selection(self, _: str, __: object, indices: list[int]) -> None:
         self.select(indices)

@@ -40,7 +40,13 @@ class DiagnosisPanel:
         self.pane = BokehPane(description=_EMPTY)
         self.widget = widgets.VBox([self.verdict, self.pane, self.table])
         self.widget.add_class("seisnb-diagnosis")
+        self._is_open = False
         controller.observe(controller.guarded(self._draw), "ensemble")
+        self._draw()
+
+    def open(self, is_open: bool) -> None:
+        """Draw when a person unfolds it; the verdict is there before."""
+        self._is_open = is_open
         self._draw()
 
     def _draw(self) -> None:
@@ -51,6 +57,8 @@ class DiagnosisPanel:
             return
         sentence = str(ensemble.attrs.get("verdict") or "No verdict was recorded.")
         self.verdict.value = f'{_STYLE}<p class="verdict">{escape(sentence)}</p>'
+        if not self._is_open:
+            return
         self.table.value = diagnosis_table(ensemble)
         if {"left_out_residual", "check_z"} <= set(ensemble):
             doubtful = [each.name for each in diagnosis_rows(ensemble) if not each.is_good]

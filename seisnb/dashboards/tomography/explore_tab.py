@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -49,13 +50,13 @@ class ExploreTab(InSight):
         folded = widgets.Accordion(
             [self.residuals, self.diagnosis.widget],
             titles=["Residuals over the line", "How far to believe it"],
-            selected_index=1,
+            selected_index=None,
         )
         self.widget = widgets.VBox(
             [wrapped_row(self.run, self.rays), self.words, self.view, folded]
         )
         self._folded = folded
-        folded.observe(controller.guarded(self._draw_residuals), "selected_index")
+        folded.observe(controller.guarded(self._unfold), "selected_index")
         self._on_runs()
         self._draw()
 
@@ -98,11 +99,18 @@ class ExploreTab(InSight):
         for part in (self.view, self._folded):
             part.layout.display = "none" if is_empty else ""
         self.rays.disabled = is_empty
-        self.words.value = empty_html(_EMPTY) if is_empty else ""
         if is_empty:
+            self.words.value = empty_html(_EMPTY)
             return
+        verdict = escape(str(ensemble.attrs.get("verdict") or "No verdict was recorded."))
+        self.words.value = f'<p class="seisnb-verdict">{verdict}</p>'
         self.view.show(self.controller.section())
         self._draw_residuals()
+
+    def _unfold(self) -> None:
+        """Draw what a person unfolds."""
+        self._draw_residuals()
+        self.diagnosis.open(self._folded.selected_index == 1)
 
     def _draw_residuals(self) -> None:
         """The residuals over the line, where they are unfolded."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+import xarray as xr
 
 from seisnb.dashboards import figures
 from seisnb.dashboards.controls import choice_control, text_control
@@ -61,6 +62,8 @@ class SurveyTab:
             ]
         )
         self._numbers: tuple[Any, ...] = ()
+        self._line: figures.Line | None = None
+        self._drawn: xr.Dataset | None = None
         self._on_survey()
 
     def suggest(self) -> None:
@@ -94,10 +97,11 @@ class SurveyTab:
         survey = self.controller.survey
         self.reasons.value, self.found, self.select_found.disabled = "", [], True
         if survey is None:
-            self._numbers = ()
+            self._numbers, self._drawn, self._line = (), None, None
             self.line.clear("")
             return
         numbers = tuple(tuple(np.unique(survey[k].values)) for k in ("shot", "receiver"))
+        self._draw_line()
         if numbers != self._numbers:
             self._numbers = numbers
             options = [("all", "")]
@@ -106,6 +110,19 @@ class SurveyTab:
             self.gather.options = options
         self._on_state()
 
+    def _draw_line(self) -> None:
+        """The line of another survey; mutes and stds change nothing on it."""
+        survey = self.controller.survey
+        names = [f"{k}_{a}" for k in ("shot", "receiver") for a in ("easting", "depth")]
+        if self._drawn is not None and all(
+            survey[name].identical(self._drawn[name]) for name in names
+        ):
+            return
+        self._drawn, self._line = survey, figures.line_figure(survey)
+        for kind, source in self._line.instruments.items():
+            source.selected.on_change("indices", self._tapped(kind, source))
+        self.line.show(self._line.plot, description="the line")
+
     def _on_state(self) -> None:
         state, survey = self.controller.state, self.controller.survey
         self.pick_std.value = state.pick_std
@@ -113,11 +130,8 @@ class SurveyTab:
             return
         known = {value for _, value in self.gather.options}
         self.gather.value = state.gather if state.gather in known else ""
-        plot = figures.line_figure(survey, gather=state.gather)
-        for kind in ("shot", "receiver"):
-            source = plot.select_one({"name": f"{kind}_source"})
-            source.selected.on_change("indices", self._tapped(kind, source))
-        self.line.show(plot, description=plot.title.text)
+        if self._line is not None:
+            self.line.description = figures.mark_gather(self._line, survey, state.gather)
 
     def _tapped(self, kind: str, source: Any) -> Any:
         """What a tap on an instrument does."""

@@ -466,7 +466,7 @@ export class SectionView {
   private resize(): void {
     const { section } = this;
     const width = Math.floor(this.root.clientWidth);
-    if (!section || width < 120) return;
+    if (!section || width < 120) return; // out of sight
     const { grid, top, bottom } = section.header;
     const hasProfile = this.hasProfile();
     const plotWidth = layoutOf(width, 0, hasProfile).plotWidth;
@@ -497,6 +497,7 @@ export class SectionView {
   private draw(): void {
     const { section, store, layout, painter } = this;
     if (!section || !store || !layout || !painter) return;
+    if (!this.root.clientWidth) return; // out of sight; coming back into sight is a change of size
     const begun = performance.now();
     const asked = this.asked();
     if (this.dirty.values) {
