@@ -69,6 +69,7 @@ def test_run_shows_the_result_on_the_explore_tab(finished):
     assert "Done." in finished.status.value
     assert "within their errors" in finished.status.value
     assert_array_equal(shown(finished), ensemble_section(finished.ensemble).codes)
+    look_at(finished, "run")
     assert finished.run_tab.view.n_members == 16
 
 
@@ -309,6 +310,7 @@ def test_a_run_that_was_killed_goes_on_from_its_members(tmp_path):
     assert app.controller.job.status == "done", app.alert.value
     members = [n for stage, n in done if stage == "members"]
     assert members[:3] == [0, 1, 2]
+    look_at(app, "run")
     assert app.run_tab.view.n_members == 4
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from html import escape
 
@@ -11,6 +12,7 @@ import xarray as xr
 
 from seisnb.dashboards import figures
 from seisnb.dashboards.figures.style import display_of
+from seisnb.dashboards.in_sight import InSight
 from seisnb.dashboards.looks import empty_html, text_box
 from seisnb.dashboards.pane import BokehPane
 from seisnb.dashboards.section_data import (
@@ -20,7 +22,7 @@ from seisnb.dashboards.section_data import (
     section_data,
 )
 from seisnb.dashboards.section_view import SectionView
-from seisnb.dashboards.tomography.controller import TomographyController
+from seisnb.dashboards.tomography.controller import TABS, TomographyController
 from seisnb.handles import Progress
 
 _EMPTY = "Run the inversion: its members appear here one by one."
@@ -28,7 +30,7 @@ _EMPTY = "Run the inversion: its members appear here one by one."
 PAUSE = 0.3
 
 
-class RunTab:
+class RunTab(InSight):
     """What a person watches while an inversion runs.
 
     Parameters
@@ -38,6 +40,7 @@ class RunTab:
     """
 
     def __init__(self, controller: TomographyController) -> None:
+        super().__init__(controller, TABS.index("run"))
         self.controller = controller
         self.words = text_box(empty_html(_EMPTY))
         self.misfit = BokehPane(description=_EMPTY)
@@ -45,7 +48,10 @@ class RunTab:
         self.widget = widgets.VBox([self.words, self.misfit, self.view])
         self._chi2: list[float] = []
         self._n_shown, self._last = 0, 0.0
+        self._waiting: list[Progress] = []
+        self._lock = threading.RLock()
         self._survey: xr.Dataset | None = None
+        self._total = 0
         self._hide()
         controller.live.append(self._on_progress)
         controller.job.observe(controller.guarded(self._on_status), "status")
@@ -55,18 +61,39 @@ class RunTab:
 
     def _on_status(self) -> None:
         if self.controller.job.status == "running":
-            self._chi2, self._n_shown = [], 0
+            self._chi2, self._n_shown, self._waiting = [], 0, []
             self._survey = self.controller.survey
             self._hide()
-        elif self._chi2:
-            self._draw_misfit(len(self._chi2))
+        else:
+            self.refresh()
 
     def _on_progress(self, progress: Progress) -> None:
         """One message of the inversion, in its thread."""
         if progress.stage != "members" and progress.message:
             self.words.value = f"<p>{escape(progress.stage)}: {escape(progress.message)}</p>"
+        if progress.member is None or progress.chi2 is None:
+            return
+        with self._lock:
+            self._waiting.append(progress)
+        self.refresh()
+
+    def _draw(self) -> None:
+        """Show the members that wait; out of sight they cost the page nothing."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            for progress in waiting:
+                self._add(progress)
+            is_over = not self.controller.job.is_busy
+            if self._chi2 and (waiting or is_over):
+                total = self._total if not is_over else len(self._chi2)
+                if is_over or time.monotonic() - self._last > PAUSE or len(waiting) > 1:
+                    self._draw_misfit(total)
+
+    def _add(self, progress: Progress) -> None:
+        """One member more on the section."""
         if progress.member is None or progress.chi2 is None or self._survey is None:
             return
+        self._total = progress.total
         easting, depth, velocity = progress.member()
         factor = display_of(self._survey).factor
         if not self._chi2:
@@ -75,8 +102,6 @@ class RunTab:
             self.view.layout.display = self.misfit.layout.display = ""
         self._chi2.append(progress.chi2)
         self.view.append(_in_rock(self._survey, easting, depth, velocity * factor))
-        if time.monotonic() - self._last > PAUSE or progress.done == progress.total:
-            self._draw_misfit(progress.total)
 
     def _draw_misfit(self, total: int) -> None:
         """Add the members that are not drawn yet."""
