@@ -114,8 +114,11 @@ def export(page, folder):
     assert content[:4] == b"\x89PNG"
     assert 2000 <= width <= 2015  # 170 mm at 300 dots per inch
     assert 400 < height < 2000
+    said = []
+    page.on("console", lambda told: said.append(told.text) if told.type == "error" else None)
     svg = acting.download(page, acting.section(page).get_by_role("button", name="SVG"))
     text = Path(svg.path()).read_text()
+    assert said == []  # every stroke and word was drawn
     assert 'width="170mm"' in text
     assert "Correlation with" in text
     acting.fill(page, "Results in folder", str(folder))

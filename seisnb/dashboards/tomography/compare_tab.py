@@ -129,7 +129,9 @@ def difference_section(first: xr.Dataset, second: xr.Dataset) -> SectionData:
     spread = np.hypot(first["velocity_std"].values, second["velocity_std"].values)
     scaled = gap / display.factor / np.maximum(spread, 1e-9)
     ratio = second["velocity_std"].values / np.maximum(first["velocity_std"].values, 1e-9)
-    reach = figures.nice_limits([0.0, float(np.nanquantile(np.abs(gap[rock]), 0.98))])[1]
+    largest = float(np.nanquantile(np.abs(gap[rock]), 0.98))
+    least = 1e-3 * display.factor * float(first["velocity_mean"].values[rock].mean())
+    reach = figures.nice_limits([0.0, max(largest, least)])[1]  # equal results are one colour
 
     def painted(values: np.ndarray) -> np.ndarray:
         return np.where(rock, values, np.nan).astype(np.float32)

@@ -18,15 +18,27 @@ export interface Theme {
   soft: string;
   paper: string;
   grid: string;
+  /** Of the ensemble's own curves. */
+  curve: string;
 }
 
-export const PAPER: Theme = { ink: "#1a1a1a", soft: "#555555", paper: "#ffffff", grid: "#dddddd" };
+export const PAPER: Theme = {
+  ink: "#1a1a1a",
+  soft: "#555555",
+  paper: "#ffffff",
+  grid: "#dddddd",
+  curve: "#2b6a7c",
+};
+
+/** The same curves on a dark page. */
+export const CURVE_ON_DARK = "#7cc4d8";
 
 /** A curve of the profile beside the section. */
 export interface Curve {
   kind: "band" | "line";
   x: Float32Array;
   other?: Float32Array;
+  /** Empty: the theme's. */
   colour: string;
   label: string;
   dash?: number[];
@@ -273,14 +285,7 @@ export function drawAxes(
   context.textBaseline = "top";
   const n = Math.max(3, Math.floor(plotWidth / 80));
   const step = niceStep(range.x1 - range.x0, n);
-  context.beginPath();
-  for (const x of ticks(range.x0, range.x1, n)) {
-    const at = xPixel(layout, range, x);
-    context.moveTo(at, top + plotHeight);
-    context.lineTo(at, top + plotHeight + 5);
-    context.fillText(tickText(x, step), at, top + plotHeight + 8);
-  }
-  context.stroke();
+  drawTicksBelow(context, layout, range, ticks(range.x0, range.x1, n), step);
   context.fillText(header.xLabel, left + plotWidth / 2, top + plotHeight + 26);
   drawDepthTicks(context, header, layout, range, left);
   context.save();
@@ -304,14 +309,51 @@ function drawDepthTicks(
   const step = niceStep(range.z1 - range.z0, n);
   context.textAlign = "right";
   context.textBaseline = "middle";
+  const places = ticks(range.z0, range.z1, n);
+  strokes(
+    context,
+    places.map((z) => {
+      const at = zPixel(layout, range, z);
+      return [left - 5, at, left, at];
+    }),
+  );
+  if (!hasText) return;
+  for (const z of places)
+    context.fillText(
+      tickText(header.isElevation ? -z : z, step),
+      left - 8,
+      zPixel(layout, range, z),
+    );
+}
+
+/** Strokes in one path. Words go after it: on SVG, text within a path ends the path. */
+function strokes(context: Context, lines: readonly (readonly number[])[]): void {
   context.beginPath();
-  for (const z of ticks(range.z0, range.z1, n)) {
-    const at = zPixel(layout, range, z);
-    context.moveTo(left - 5, at);
-    context.lineTo(left, at);
-    if (hasText) context.fillText(tickText(header.isElevation ? -z : z, step), left - 8, at);
+  for (const [x0, y0, x1, y1] of lines) {
+    context.moveTo(x0, y0);
+    context.lineTo(x1, y1);
   }
   context.stroke();
+}
+
+/** Ticks under the axes, with their numbers. */
+function drawTicksBelow(
+  context: Context,
+  layout: Layout,
+  range: Range,
+  places: readonly number[],
+  step: number,
+): void {
+  const low = layout.top + layout.plotHeight;
+  strokes(
+    context,
+    places.map((v) => {
+      const at = xPixel(layout, range, v);
+      return [at, low, at, low + 5];
+    }),
+  );
+  for (const v of places)
+    context.fillText(tickText(v, step), xPixel(layout, range, v), low + 8);
 }
 
 /** The colour bar right of the section. */
@@ -338,16 +380,18 @@ export function drawBar(
   const n = Math.max(2, Math.floor(plotHeight / 45));
   const step = niceStep(field.high - field.low, n);
   let widest = 0;
-  context.beginPath();
-  for (const v of ticks(field.low, field.high, n)) {
-    const at = top + plotHeight * (1 - (v - field.low) / (field.high - field.low || 1));
-    context.moveTo(x + wide, at);
-    context.lineTo(x + wide + 4, at);
+  const places = ticks(field.low, field.high, n);
+  const level = (v: number): number =>
+    top + plotHeight * (1 - (v - field.low) / (field.high - field.low || 1));
+  strokes(
+    context,
+    places.map((v) => [x + wide, level(v), x + wide + 4, level(v)]),
+  );
+  for (const v of places) {
     const text = tickText(v, step);
-    context.fillText(text, x + wide + 6, at);
+    context.fillText(text, x + wide + 6, level(v));
     widest = Math.max(widest, context.measureText(text).width);
   }
-  context.stroke();
   context.save();
   context.translate(x + wide + 20 + widest, top + plotHeight / 2);
   context.rotate(-Math.PI / 2);
@@ -383,7 +427,7 @@ export function drawProfile(
   clipped(context, own, () => {
     for (const curve of profile.curves) {
       context.globalAlpha = curve.alpha ?? 1;
-      context.strokeStyle = context.fillStyle = curve.colour;
+      context.strokeStyle = context.fillStyle = curve.colour || theme.curve;
       context.lineWidth = curve.width ?? 1.5;
       context.setLineDash(curve.dash ?? []);
       context.beginPath();
@@ -418,14 +462,7 @@ export function drawProfile(
   context.strokeRect(left - 0.5, top - 0.5, wide + 1, plotHeight + 1);
   context.textAlign = "center";
   context.textBaseline = "top";
-  context.beginPath();
-  for (const v of ticks(profile.low, profile.high, n)) {
-    const at = xPixel(own, span, v);
-    context.moveTo(at, top + plotHeight);
-    context.lineTo(at, top + plotHeight + 5);
-    context.fillText(tickText(v, step), at, top + plotHeight + 8);
-  }
-  context.stroke();
+  drawTicksBelow(context, own, span, ticks(profile.low, profile.high, n), step);
   context.fillText(profile.label, left + wide / 2, top + plotHeight + 26);
   drawDepthTicks(context, header, layout, range, left, false);
   drawKey(context, own, profile, theme);
@@ -447,7 +484,7 @@ function drawKey(context: Context, layout: Layout, profile: Profile, theme: Them
   context.textBaseline = "middle";
   named.forEach((curve, i) => {
     const y = layout.top + 14 + 15 * i;
-    context.strokeStyle = context.fillStyle = curve.colour;
+    context.strokeStyle = context.fillStyle = curve.colour || theme.curve;
     if (curve.kind === "band") {
       context.globalAlpha = curve.alpha ?? 1;
       context.fillRect(x + 2, y - 5, 16, 10);

@@ -5,6 +5,7 @@ import { toSvg } from "../vectors";
 import { lutFrom } from "./colour";
 import { fillLayers, makeControls, type Controls } from "./controls";
 import {
+  CURVE_ON_DARK,
   drawAxes,
   drawBar,
   drawContours,
@@ -631,7 +632,7 @@ export class SectionView {
     const x = asked.picked?.[0] ?? x0 + ((nx - 1) * dx) / 2;
     const ix = Math.min(Math.max(Math.round((x - x0) / dx), 0), nx - 1);
     const [q0, q1, q2, q3, q4] = store.profile(ix, PROFILE_LEVELS);
-    const blue = "#2b6a7c";
+    const own = ""; // the theme's
     const curves: Profile["curves"] = [];
     const of = (name: string): Float32Array | null => {
       const field = section.fields.get(name);
@@ -646,9 +647,9 @@ export class SectionView {
     if (fit)
       curves.push({ kind: "line", x: fit, colour: "#c1272d", dash: [6, 3], label: "first-order fit" });
     curves.push(
-      { kind: "band", x: q0, other: q4, colour: blue, alpha: 0.25, label: "95 %" },
-      { kind: "band", x: q1, other: q3, colour: blue, alpha: 0.4, label: "68 %" },
-      { kind: "line", x: q2, colour: blue, width: 2.2, label: "median" },
+      { kind: "band", x: q0, other: q4, colour: own, alpha: 0.25, label: "95 %" },
+      { kind: "band", x: q1, other: q3, colour: own, alpha: 0.4, label: "68 %" },
+      { kind: "line", x: q2, colour: own, width: 2.2, label: "median" },
     );
     if (asked.quantity === "member")
       curves.push({
@@ -809,15 +810,27 @@ export class SectionView {
   }
 }
 
+/** Whether a CSS colour is darker than a middle grey. */
+function isDark(colour: string): boolean {
+  const context = document.createElement("canvas").getContext("2d");
+  if (!context) return false;
+  context.fillStyle = colour;
+  context.fillRect(0, 0, 1, 1);
+  const [r, g, b] = context.getImageData(0, 0, 1, 1)?.data ?? [255, 255, 255];
+  return 0.3 * r + 0.6 * g + 0.1 * b < 110;
+}
+
 /** Colours of the page, so that the section reads in light and in dark. */
 function themeOf(root: HTMLElement): Theme {
   const style = getComputedStyle(root);
   const colour = (name: string, other: string): string =>
     style.getPropertyValue(name).trim() || other;
+  const paper = colour("--paper", PAPER.paper);
   return {
     ink: colour("--ink", PAPER.ink),
     soft: colour("--soft", PAPER.soft),
-    paper: colour("--paper", PAPER.paper),
+    paper,
     grid: colour("--line", PAPER.grid),
+    curve: isDark(paper) ? CURVE_ON_DARK : PAPER.curve,
   };
 }
