@@ -102,6 +102,54 @@ def test_in_voila(page, chromium, tmp_path_factory):
         assert labkit.axe(page, acting.APP) == []
 
 
+TRIAL = """() => {
+  const views = [];
+  const walk = (view) => {
+    views.push(view);
+    for (const child of view.child_views ?? []) walk(child);
+  };
+  for (const root of Bokeh.index.roots) walk(root);
+  const plot = views.find((view) => view.model.name === "map of the clouds");
+  const { data } = plot.model.renderers.map((r) => r.data_source).find((s) => s.name === "trial");
+  const box = plot.canvas_view.el.getBoundingClientRect();
+  return [box.x + plot.frame.x_scale.compute(data.x[0]),
+          box.y + plot.frame.y_scale.compute(data.y[0])];
+}"""
+
+
+def test_a_trial_hypocentre_is_dragged_and_its_arrivals_follow(page, plain_lab, notebooks):
+    code = """\
+from seisnb.dashboards import LocationDashboard
+from seisnb.location import example_network
+app = LocationDashboard(*example_network(seed=0, n_models=8, n_events=2)[:3])
+app
+"""
+    acting.show(page, plain_lab, notebooks, "drag", code)
+    acting.await_status(page, r"event0000: depth .* 24 picks, rms [\d.]+ s$", timeout=120_000)
+    acting.await_pane(page, CLOUDS)
+    acting.button(page, "Trial hypocentre").click()
+    page.wait_for_timeout(1000)
+    x, y = page.evaluate(TRIAL)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y - 30, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    assert page.evaluate(TRIAL) == pytest.approx([x + 40, y - 30], abs=2)
+    assert "drag the trial hypocentre" in acting.button(page, "Undo").get_attribute("title")
+    acting.tab(page, "Arrivals")
+    acting.await_pane(page, "observed less predicted arrivals of event0000")
+    easting = page.locator(acting.APP).get_by_label("Easting [km]", exact=True)
+    moved = float(easting.input_value())
+    for _ in range(2):  # the look at another tab, then the drag, which is one step
+        acting.button(page, "Undo").click()
+        page.wait_for_timeout(500)
+    acting.tab(page, "Arrivals")
+    page.wait_for_timeout(500)
+    assert abs(float(easting.input_value()) - moved) > 0.5
+    assert acting.alert(page) == ""
+
+
 def test_stations_named_in_markup_are_text(page, plain_lab, notebooks):
     code = """\
 import numpy as np
