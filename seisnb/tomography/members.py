@@ -66,9 +66,9 @@ def fit_members(
             )
         )  # fmt: skip
 
-    report(0)
-    for done, member in enumerate(members.values(), 1):
-        report(done, member)
+    report(n_loaded)
+    for member in members.values():
+        report(n_loaded, member)
     todo = [index for index in range(config.n_members) if index not in members]
     if not is_together(config):
         work = member_task(problem, peak, depth, referee, referee_cell, handles.is_cancelled)

@@ -24,7 +24,7 @@ from seisnb.dashboards import TomographyDashboard
 app = TomographyDashboard(%s)
 app
 """
-N_MEMBERS = 16
+N_MEMBERS = 40
 
 
 @pytest.fixture
@@ -63,10 +63,11 @@ def set_up_and_run(page):
     acting.unfold(page, "3 Inversion")
     acting.fill(page, "N members", str(N_MEMBERS))
     acting.button(page, "Run").click()
-    acting.await_status(page, r"members.* [2-9] of 16", timeout=120_000)
+    acting.await_status(page, r"members.* ([2-9]|\d\d) of 40|Done", timeout=120_000)
     acting.await_section(page)
     start = time.monotonic()
-    acting.button(page, "Cancel").click()
+    if acting.button(page, "Cancel").is_enabled():
+        acting.button(page, "Cancel").click()
     status = acting.await_status(page, r"Cancelled|Done", timeout=20_000)
     took = time.monotonic() - start
     if "Cancelled" in status:  # it may have been done just then
