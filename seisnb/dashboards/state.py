@@ -146,6 +146,33 @@ class State(traitlets.HasTraits):
         return found
 
 
+#: Traits of a section view that are part of a dashboard's state.
+SECTION_TRAITS = (
+    "quantity", "member", "level", "threshold", "limits", "picked", "span", "grey_above",
+    "has_contours", "has_profile", "hidden",
+)  # fmt: skip
+
+
+class SectionState(State):
+    """State of a dashboard with a section, in display units.
+
+    Its traits are those of the same names of
+    :class:`~seisnb.dashboards.section_view.SectionView`.
+    """
+
+    quantity = traitlets.Unicode("mean")
+    member = traitlets.Int(0, min=0)
+    level = traitlets.Float(0.5, min=0.0, max=1.0)
+    threshold = traitlets.Float(0.0)
+    limits = traitlets.List(traitlets.Float())
+    picked = traitlets.List(traitlets.Float())
+    span = traitlets.List(traitlets.Float())
+    grey_above = traitlets.Float(None, allow_none=True)
+    has_contours = traitlets.Bool(True)
+    has_profile = traitlets.Bool(True)
+    hidden = traitlets.List(traitlets.Unicode())
+
+
 class History(traitlets.HasTraits):
     """Steps of a state, to go back and forth in.
 

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from seisnb.dashboards.state import ConfigTrait, State
+from seisnb.dashboards.state import ConfigTrait, SectionState
 from seisnb.location import LocationConfig
 
 #: Answers that can be drawn.
 ANSWERS = ("both", "all models", "one model")
 
 
-class LocationState(State):
+class LocationState(SectionState):
     """Which event, located with what, seen how.
 
     Attributes
@@ -46,9 +46,6 @@ class LocationState(State):
         Half the section's length [km]; 0: chosen from the clouds.
     is_weighted : bool
         The section shows the models by their probabilities given the event.
-    quantity, member, level, threshold, limits, picked, span, grey_above, has_contours,
-    has_profile, hidden
-        Of the section; see :class:`~seisnb.dashboards.section_view.SectionView`.
     """
 
     kind: ClassVar[str] = "location session"
@@ -71,17 +68,7 @@ class LocationState(State):
     tab = traitlets.Int(0, min=0, max=5)
     folder = traitlets.Unicode("results/location")
     is_weighted = traitlets.Bool(False)
-    quantity = traitlets.Unicode("mean")
-    member = traitlets.Int(0, min=0)
-    level = traitlets.Float(0.5, min=0.0, max=1.0)
-    threshold = traitlets.Float(0.0)
-    limits = traitlets.List(traitlets.Float())
-    picked = traitlets.List(traitlets.Float())
-    span = traitlets.List(traitlets.Float())
-    grey_above = traitlets.Float(None, allow_none=True)
     has_contours = traitlets.Bool(False)
-    has_profile = traitlets.Bool(True)
-    hidden = traitlets.List(traitlets.Unicode())
 
     @traitlets.validate("trial", "new_station")
     def _places(self, proposal: Mapping[str, Any]) -> list[float]:

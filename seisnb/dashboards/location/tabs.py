@@ -41,11 +41,7 @@ from seisnb.dashboards.pane import HEARD, BokehPane
 from seisnb.dashboards.section_data import empty_section
 from seisnb.dashboards.section_link import link
 from seisnb.dashboards.section_view import SectionView
-
-SECTION_TRAITS = (
-    "quantity", "member", "level", "threshold", "limits", "picked", "span", "grey_above",
-    "has_contours", "has_profile", "hidden", "is_weighted",
-)  # fmt: skip
+from seisnb.dashboards.state import SECTION_TRAITS
 
 
 class EventTab(InSight):
@@ -202,7 +198,7 @@ class SectionTab(InSight):
             [wrapped_row(self.azimuth, self.half_length), self.words, self.view]
         )
         self.view.layout.display = "none"
-        link(self.view, act, SECTION_TRAITS)
+        link(self.view, act, (*SECTION_TRAITS, "is_weighted"))
         self.azimuth.observe(lambda c: self._asked(azimuth=c["new"]), "value")
         self.half_length.observe(lambda c: self._asked(half_length=c["new"]), "value")
         self._line: Line | None = None

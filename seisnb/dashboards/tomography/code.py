@@ -6,8 +6,8 @@ from typing import Any
 
 import xarray as xr
 
-from seisnb.dashboards.state import ConfigTrait
-from seisnb.dashboards.tomography.state import SECTION_TRAITS, TomographyState
+from seisnb.dashboards.state import SECTION_TRAITS, ConfigTrait
+from seisnb.dashboards.tomography.state import TomographyState
 
 
 def code_of(state: TomographyState, base: xr.Dataset | None) -> str:

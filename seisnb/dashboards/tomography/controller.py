@@ -29,9 +29,10 @@ from seisnb.dashboards.report import write_report
 from seisnb.dashboards.section_data import SectionData, ensemble_section
 from seisnb.dashboards.section_page import write_section_page
 from seisnb.dashboards.sessions import Link, output_folder, read_session, write_session
+from seisnb.dashboards.state import SECTION_TRAITS
 from seisnb.dashboards.tomography.code import code_of
 from seisnb.dashboards.tomography.runs import Asked, Run, survey_of
-from seisnb.dashboards.tomography.state import SECTION_TRAITS, ReadingConfig, TomographyState
+from seisnb.dashboards.tomography.state import ReadingConfig, TomographyState
 from seisnb.dashboards.traits import DatasetTrait
 from seisnb.handles import Progress
 from seisnb.io import (

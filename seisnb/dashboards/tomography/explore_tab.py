@@ -17,9 +17,9 @@ from seisnb.dashboards.pane import BokehPane
 from seisnb.dashboards.section_data import Overlay, empty_section
 from seisnb.dashboards.section_link import link
 from seisnb.dashboards.section_view import SectionView
+from seisnb.dashboards.state import SECTION_TRAITS
 from seisnb.dashboards.tomography.controller import TABS, TomographyController
 from seisnb.dashboards.tomography.diagnosis_tab import DiagnosisPanel
-from seisnb.dashboards.tomography.state import SECTION_TRAITS
 
 _EMPTY = "Run the inversion, or open a result, to see the section."
 

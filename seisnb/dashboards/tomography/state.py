@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import traitlets
 
-from seisnb.dashboards.state import ConfigTrait, State
+from seisnb.dashboards.state import ConfigTrait, SectionState
 from seisnb.prior import PriorConfig
 from seisnb.tomography import TomographyConfig
 
@@ -49,14 +49,7 @@ class ReadingConfig:
     )
 
 
-#: Traits of :class:`~seisnb.dashboards.section_view.SectionView` that are part of the state.
-SECTION_TRAITS = (
-    "quantity", "member", "level", "threshold", "limits", "picked", "span", "grey_above",
-    "has_contours", "has_profile", "hidden",
-)  # fmt: skip
-
-
-class TomographyState(State):
+class TomographyState(SectionState):
     """What is read, muted, believed, asked for and looked at.
 
     Attributes
@@ -81,10 +74,6 @@ class TomographyState(State):
         The tab on show.
     folder : str
         Where results are saved.
-    quantity, member, level, threshold, limits, picked, span, grey_above, has_contours,
-    has_profile, hidden
-        Of the section, in display units; see
-        :class:`~seisnb.dashboards.section_view.SectionView`.
     """
 
     kind: ClassVar[str] = "tomography session"
@@ -102,17 +91,6 @@ class TomographyState(State):
     compared = traitlets.Tuple()
     tab = traitlets.Int(0, min=0, max=5)
     folder = traitlets.Unicode("results/tomography")
-    quantity = traitlets.Unicode("mean")
-    member = traitlets.Int(0, min=0)
-    level = traitlets.Float(0.5, min=0.0, max=1.0)
-    threshold = traitlets.Float(0.0)
-    limits = traitlets.List(traitlets.Float())
-    picked = traitlets.List(traitlets.Float())
-    span = traitlets.List(traitlets.Float())
-    grey_above = traitlets.Float(None, allow_none=True)
-    has_contours = traitlets.Bool(True)
-    has_profile = traitlets.Bool(True)
-    hidden = traitlets.List(traitlets.Unicode())
 
     @traitlets.validate("muted")
     def _muted_numbers(self, proposal: Mapping[str, Any]) -> tuple[int, ...]:
