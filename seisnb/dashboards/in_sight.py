@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from seisnb.dashboards.controller import Controller
 
 
-class InSight:
+class InSight(ABC):
     """A picture that is drawn when its tab is looked at; out of sight it waits.
 
     Subclasses draw in ``_draw`` and call :meth:`refresh` where something has changed.
@@ -40,6 +41,6 @@ class InSight:
         if self.is_in_sight and self._waits:
             self.refresh()
 
+    @abstractmethod
     def _draw(self) -> None:
         """Draw what the controller has."""
-        raise NotImplementedError

@@ -7,10 +7,12 @@ every ipykernel (some deliver nothing, or fail, from a plain thread).
 from __future__ import annotations
 
 import contextvars
+import functools
 import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import traitlets
@@ -138,9 +140,15 @@ class Latest:
     """Runs the newest of what is asked for, in a thread; what became old is not begun.
 
     For work that follows a control: while one piece runs, only the last request waits.
+
+    Parameters
+    ----------
+    guard : callable
+        Gives a context that the work runs in and that tells a person what goes wrong there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Callable[[], AbstractContextManager[None]]) -> None:
+        self._guard = guard
         self._lock = threading.Condition()
         self._waiting: Callable[[Callable[[], bool]], None] | None = None
         self._number = 0
@@ -182,7 +190,9 @@ class Latest:
                     self._thread = None
                     self._lock.notify_all()
                     return
-            try:
-                work(lambda number=number: self._number != number)  # type: ignore[misc]
-            except Exception:  # noqa: BLE001 (a thread has nobody else to tell)
-                _log.exception("following a control failed")
+            with self._guard():
+                work(functools.partial(self._is_old, number))
+
+    def _is_old(self, number: int) -> bool:
+        """Something was asked for after this request."""
+        return self._number != number

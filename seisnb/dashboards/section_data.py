@@ -7,7 +7,7 @@ so that a value is known to half a step; the step is stated in the header's note
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -408,11 +408,6 @@ def thinned(ensemble: xr.Dataset, max_bytes: int) -> tuple[xr.Dataset, str]:
     return ensemble, (
         f"Too large for a browser: shown are {every_cell} and {ensemble.sizes['particle']}"
     )
-
-
-def with_overlays(data: SectionData, overlays: Sequence[Overlay]) -> SectionData:
-    """The same section with other overlays."""
-    return replace(data, overlays=tuple(overlays))
 
 
 def _top(dataset: xr.Dataset) -> float:

@@ -294,6 +294,22 @@ def test_a_failing_control_is_said_in_the_page() -> None:
     assert "ZeroDivisionError" in made.alert.value
 
 
+def test_what_fails_while_following_is_said_in_the_page(monkeypatch) -> None:
+    made = dashboard()
+
+    def broken(*_, **__):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr("seisnb.dashboards.location.controller.locate", broken)
+    made.likelihood.value = "edt"
+    assert made.controller.wait()  # the thread lives: what comes next is heard
+    assert "ZeroDivisionError: oh" in made.alert.value
+    monkeypatch.undo()
+    made.likelihood.value = "gaussian"
+    assert made.controller.wait()
+    assert made.alert.value == ""
+
+
 def test_every_control_has_a_label() -> None:
     def walk(widget):
         yield widget

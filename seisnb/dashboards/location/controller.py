@@ -120,10 +120,10 @@ class LocationController(Controller):
     ) -> None:
         super().__init__(LocationState(config=config or LocationConfig()))
         self._data: Data | None = None
-        self.latest = Latest()
+        self.latest = Latest(self.reporting)
         self.prepared: Prepared | None = None
         self._located: tuple[Any, ...] = ()
-        self._trial_worker, self._gain_worker = Latest(), Latest()
+        self._trial_worker, self._gain_worker = Latest(self.reporting), Latest(self.reporting)
         if (arrivals is None, stations is None, models is None).count(True) not in (0, 3):
             raise InputError(
                 "LocationDashboard: arrivals, stations and models go together; give all three, or "
@@ -249,7 +249,7 @@ class LocationController(Controller):
             data = self.data
             used = np.isin(data.stations["station"].values, data.arrivals["station"].values)
             return prepare(
-                self.data.stations.isel(station=used), self.data.models, self.state.config,
+                data.stations.isel(station=used), data.models, self.state.config,
                 progress=progress, cancel=cancel,
             )  # fmt: skip
 
@@ -261,12 +261,6 @@ class LocationController(Controller):
         self._follow()
 
     # ---- one event -------------------------------------------------------------------------
-
-    def locate_event(self, *, timeout: float | None = None) -> None:
-        """Locate the event on show fully, and wait for it."""
-        self._located = ()
-        self._follow()
-        self.latest.wait(timeout)
 
     def _asked(self) -> tuple[Any, ...]:
         """What the answer for the event on show depends on."""
@@ -296,19 +290,18 @@ class LocationController(Controller):
                 checked, n_samples=QUICK_SAMPLES, cell_tolerance=QUICK_TOLERANCE,
                 blend_models=False,
             )  # fmt: skip
-            with self.reporting():
-                found = once(quick)
+            found = once(quick)
+            if is_old():
+                return
+            self._take_event(found, is_refined=False)
+            until = time.monotonic() + REST
+            while time.monotonic() < until:
                 if is_old():
                     return
-                self._take_event(found, is_refined=False)
-                until = time.monotonic() + REST
-                while time.monotonic() < until:
-                    if is_old():
-                        return
-                    time.sleep(0.02)
-                found = once(checked)
-                if not is_old():
-                    self._take_event(found, is_refined=True)
+                time.sleep(0.02)
+            found = once(checked)
+            if not is_old():
+                self._take_event(found, is_refined=True)
 
         self.latest.ask(work)
 
@@ -353,12 +346,9 @@ class LocationController(Controller):
         arrivals, config, prepared = self.data.arrivals.isel(pick=rows), self.config, self.prepared
 
         def work(is_old: Callable[[], bool]) -> None:
-            with self.reporting():
-                found = predicted_arrivals(
-                    arrivals, prepared, (place[0], place[1], place[2]), config
-                )
-                if not is_old():
-                    self.predicted = found
+            found = predicted_arrivals(arrivals, prepared, (place[0], place[1], place[2]), config)
+            if not is_old():
+                self.predicted = found
 
         self._trial_worker.ask(work)
 
@@ -380,12 +370,11 @@ class LocationController(Controller):
         )
 
         def work(is_old: Callable[[], bool]) -> None:
-            with self.reporting():
-                found = station_gain(
-                    one, prepared, (place[0], place[1], place[2]), pick_std=(p, s), phases=phases
-                )
-                if not is_old():
-                    self.gain = found
+            found = station_gain(
+                one, prepared, (place[0], place[1], place[2]), pick_std=(p, s), phases=phases
+            )
+            if not is_old():
+                self.gain = found
 
         self._gain_worker.ask(work)
 

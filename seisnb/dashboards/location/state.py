@@ -65,7 +65,7 @@ class LocationState(SectionState):
     new_station = traitlets.List(traitlets.Float())
     azimuth = traitlets.Float(90.0, min=0.0, max=180.0)
     half_length = traitlets.Float(0.0, min=0.0)
-    tab = traitlets.Int(0, min=0, max=5)
+    tab = traitlets.Int(0, min=0, max=4)
     folder = traitlets.Unicode("results/location")
     is_weighted = traitlets.Bool(False)
     has_contours = traitlets.Bool(False)

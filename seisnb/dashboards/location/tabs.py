@@ -244,7 +244,6 @@ class ArrivalsTab(InSight):
         super().__init__(controller, index)
         self.controller = act = controller
         self.pane = BokehPane(description="No event was located yet.")
-        self.table = text_box()
         # numbers, not sliders: a browser moves a slider's value into a range that changes, and
         # reports that as if a person had done it
         self.place = [
@@ -254,7 +253,7 @@ class ArrivalsTab(InSight):
             )
             for name in ("Easting", "Northing", "Depth")
         ]  # fmt: skip
-        self.widget = widgets.VBox([wrapped_row(*self.place), self.pane, self.table])
+        self.widget = widgets.VBox([wrapped_row(*self.place), self.pane])
         self._is_filling = False
         self._shown: tuple[Any, ...] = ()
         for box in self.place:
