@@ -220,10 +220,11 @@ HYPOCENTRES: Mapping[str, Variable] = _hypocentres()
 def set_units(dataset: xr.Dataset, variables: Mapping[str, Variable]) -> xr.Dataset:
     """Give each variable that the table names its units and long name; returns the same Dataset."""
     for name, variable in variables.items():
-        if name in dataset:
-            dataset[name].attrs.update(long_name=variable.long_name)
-            if dataset[name].dtype.kind != "M":  # the units of a time are its encoding's
-                dataset[name].attrs.update(units=variable.units)
+        own = dataset.variables.get(name)
+        if own is not None:
+            own.attrs.update(long_name=variable.long_name)
+            if own.dtype.kind != "M":  # the units of a time are its encoding's
+                own.attrs.update(units=variable.units)
     return dataset
 
 

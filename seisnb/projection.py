@@ -7,7 +7,7 @@ again. :func:`local_projection` chooses one for a set of stations whose scale is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 import pyproj
@@ -60,22 +60,23 @@ class Projection:
                 f"Projection: {self.proj!r} is in {units}; expected kilometres. Add +units=km."
             )
 
-    @cached_property
-    def _transformer(self) -> pyproj.Transformer:
-        """PROJ's own object, longitude first."""
-        return pyproj.Transformer.from_crs("EPSG:4326", self.proj, always_xy=True)
-
     def forward(self, longitude: ArrayLike, latitude: ArrayLike) -> tuple[Array, Array]:
         """Easting and northing [km] of longitudes and latitudes [degrees], elementwise."""
-        x, y = self._transformer.transform(np.asarray(longitude), np.asarray(latitude))
+        x, y = _transformer(self.proj).transform(np.asarray(longitude), np.asarray(latitude))
         return np.asarray(x, float), np.asarray(y, float)
 
     def inverse(self, easting: ArrayLike, northing: ArrayLike) -> tuple[Array, Array]:
         """Longitude and latitude [degrees] of eastings and northings [km], elementwise."""
-        x, y = self._transformer.transform(
+        x, y = _transformer(self.proj).transform(
             np.asarray(easting), np.asarray(northing), direction="INVERSE"
         )
         return np.asarray(x, float), np.asarray(y, float)
+
+
+@lru_cache(maxsize=64)
+def _transformer(proj: str) -> pyproj.Transformer:
+    """PROJ's own object, longitude first; any thread may use it."""
+    return pyproj.Transformer.from_crs("EPSG:4326", proj, always_xy=True)
 
 
 def local_projection(longitude: ArrayLike, latitude: ArrayLike) -> Projection:

@@ -53,7 +53,7 @@ def in_parallel(
     n_workers: int,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[ItemT, ResultT]]:
-    """Do work on items in threads; yields (item, result) as they finish.
+    """Do work on items in threads; yields (item, result) as they finish. One worker needs no thread.
 
     Threads run in copies of the caller's context, so that work may report to its widgets. After a
     cancel no new item starts. The first exception is raised once running items are done.
@@ -66,6 +66,12 @@ def in_parallel(
         return work(item)
 
     waiting = list(reversed(items))
+    if n_workers == 1 or len(items) == 1:
+        with single_threaded():
+            while waiting and not is_cancelled():
+                item = waiting.pop()
+                yield item, work(item)
+        return
     with single_threaded(), ThreadPoolExecutor(max_workers=n_workers) as pool:
         running: dict[Future[ResultT], ItemT] = {}
         while waiting or running:

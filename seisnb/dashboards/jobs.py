@@ -136,6 +136,10 @@ class Job(traitlets.HasTraits):
             self.status = status
 
 
+#: How long a thread that follows controls stays without work [s].
+STAYS = 60.0
+
+
 class Latest:
     """Runs the newest of what is asked for, in a thread; what became old is not begun.
 
@@ -150,7 +154,7 @@ class Latest:
     def __init__(self, guard: Callable[[], AbstractContextManager[None]]) -> None:
         self._guard = guard
         self._lock = threading.Condition()
-        self._waiting: Callable[[Callable[[], bool]], None] | None = None
+        self._waiting: tuple[Callable[[Callable[[], bool]], None], contextvars.Context] | None = None
         self._number = 0
         self._thread: threading.Thread | None = None
         self._is_working = False
@@ -159,13 +163,11 @@ class Latest:
         """Run ``work(is_old)`` soon; ``is_old`` tells it that something newer was asked for."""
         with self._lock:
             self._number += 1
-            self._waiting = work
-            if self._thread is None or not self._thread.is_alive():
+            self._waiting = (work, contextvars.copy_context())
+            if self._thread is None:
                 self._thread = threading.Thread(
-                    target=contextvars.copy_context().run, args=(self._run,), daemon=True,
-                    name="seisnb-latest",
-                )  # fmt: skip
-                self._is_working = True
+                    target=self._run, daemon=True, name="seisnb-latest"
+                )
                 self._thread.start()
             self._lock.notify_all()
 
@@ -183,15 +185,20 @@ class Latest:
     def _run(self) -> None:
         while True:
             with self._lock:
-                work, number = self._waiting, self._number
-                self._waiting = None
-                if work is None:
-                    self._is_working = False
+                self._is_working = False
+                self._lock.notify_all()
+                if not self._lock.wait_for(lambda: self._waiting is not None, STAYS):
                     self._thread = None
-                    self._lock.notify_all()
                     return
-            with self._guard():
-                work(functools.partial(self._is_old, number))
+                assert self._waiting is not None
+                (work, context), number = self._waiting, self._number
+                self._waiting, self._is_working = None, True
+            context.run(self._once, work, number)
+
+    def _once(self, work: Callable[[Callable[[], bool]], None], number: int) -> None:
+        """One piece of work; what goes wrong there is told."""
+        with self._guard():
+            work(functools.partial(self._is_old, number))
 
     def _is_old(self, number: int) -> bool:
         """Something was asked for after this request."""

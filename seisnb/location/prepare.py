@@ -57,6 +57,8 @@ class Prepared:
         Where events may be.
     noise : Noise
         Errors of the models beyond their spread.
+    smooth : float or None
+        Share of a travel time by which 1-D models differ; None where there are none.
     """
 
     stations: xr.Dataset
@@ -66,6 +68,7 @@ class Prepared:
     single: TravelTimeTables | None
     space: Space
     noise: Noise
+    smooth: float | None
 
 
 def as_ensemble(models: Models) -> VelocityEnsemble:
@@ -151,32 +154,35 @@ def prepare(
     with single_threaded():
         tables = tables_of(ensemble, "all models")
         single = None if mean is None else tables_of(mean, "mean model")
+    smooth = _smooth(ensemble)
     return Prepared(
         stations=stations, models=models, ensemble=ensemble, tables=tables, single=single,
-        space=space, noise=noise_of(ensemble, config),
+        space=space, noise=_noise(config, smooth), smooth=smooth,
     )  # fmt: skip
 
 
-def noise_of(ensemble: VelocityEnsemble, config: LocationConfig) -> Noise:
+def _noise(config: LocationConfig, smooth: float | None) -> Noise:
     """Errors of the models beyond their spread, as configured or by kind."""
-    is_layered = any(isinstance(group, LayeredGroup) for group in ensemble.groups)
 
     def chosen(value: float | None, layered: float) -> float:
         if value is not None:
             return value
-        return layered if is_layered else 0.0
+        return 0.0 if smooth is None else layered
 
     share = chosen(config.model_share, SHARE_LAYERED)
     return Noise(
         share=(share, 2.0 * share if config.model_share_s is None else config.model_share_s),
         least=config.model_std_least, most=config.model_std_most,
-        smooth=chosen(config.smooth_share, _smooth(ensemble) if is_layered else 0.0),
+        smooth=chosen(config.smooth_share, smooth or 0.0),
         vpvs_std=chosen(config.vpvs_std, VPVS_STD_LAYERED),
     )  # fmt: skip
 
 
-def _smooth(ensemble: VelocityEnsemble) -> float:
-    """By how much times along one azimuth may be off, as a share: what the models differ by."""
+def _smooth(ensemble: VelocityEnsemble) -> float | None:
+    """By how much times along one azimuth may be off, as a share: what 1-D models differ by.
+
+    None where there are no 1-D models.
+    """
     near, far, depth = SMOOTH_FROM
     found = []
     for group in ensemble.groups:
@@ -184,6 +190,8 @@ def _smooth(ensemble: VelocityEnsemble) -> float:
             for model in group.models:
                 times = layered_times(model, "P", 0.0, np.array([near, far]), np.array([depth]))
                 found.append(float(times[1, 0] - times[0, 0]))
+    if not found:
+        return None
     return float(np.clip(SMOOTH_SHARE * np.std(found) / np.mean(found), *SMOOTH_LIMITS))
 
 
@@ -238,7 +246,7 @@ def reused(
             )  # fmt: skip
     return replace(
         prepared, stations=own, models=models, ensemble=ensemble, single=single,
-        noise=noise_of(ensemble, config),
+        noise=_noise(config, prepared.smooth),
     )  # fmt: skip
 
 
