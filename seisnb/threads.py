@@ -53,10 +53,11 @@ def in_parallel(
     n_workers: int,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[ItemT, ResultT]]:
-    """Do work on items in threads; yields (item, result) as they finish. One worker needs no thread.
+    """Do work on items in threads; yields (item, result) as they finish.
 
-    Threads run in copies of the caller's context, so that work may report to its widgets. After a
-    cancel no new item starts. The first exception is raised once running items are done.
+    Threads run in copies of the caller's context, so that work may report to its widgets; for one
+    worker, or one item, the caller's own thread does. After a cancel no new item starts. The first
+    exception is raised once running items are done.
     """
 
     def pinned(item: ItemT) -> ResultT:

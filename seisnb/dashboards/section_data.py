@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import binary_dilation
 
 from seisnb.conventions import InputError
-from seisnb.dashboards.figures.layers import coverage_layer, ratio_layer
+from seisnb.dashboards.figures.layers import coverage_layer, painted_cells, ratio_layer
 from seisnb.dashboards.figures.profiles import prior_interval
 from seisnb.dashboards.figures.style import (
     SHOT,
@@ -299,8 +298,7 @@ def ensemble_section(
     display = display_of(ensemble)
     whole = dict(ensemble.sizes)
     ensemble, told = thinned(ensemble, max_bytes)
-    rock = ensemble["rock"].values.astype(bool)
-    painted = binary_dilation(rock, np.ones((3, 3), bool))  # cells that the surface cuts
+    rock, painted = ensemble["rock"].values.astype(bool), painted_cells(ensemble)
     velocity = ensemble["velocity"].values.astype(np.float32) * np.float32(display.factor)
     velocity[:, ~painted] = np.nan
     std = display.scaled(ensemble["velocity_std"].values)

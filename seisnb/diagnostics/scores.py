@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
 
 Array = NDArray[np.float64]
 
@@ -45,6 +44,8 @@ def crps(members: Array, truth: Array) -> Array:
 
 def gaussian_crps(mean: Array, std: Array, truth: Array) -> Array:
     """The score of a normal distribution, cell by cell (Gneiting and Raftery 2007)."""
+    from scipy.special import ndtr  # slow to load, and few need it
+
     z = (truth - mean) / std
     density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
     return np.asarray(std * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / np.sqrt(np.pi)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from seisnb.diagnostics.verdicts import facts_of, verdict
 
@@ -157,6 +156,8 @@ def _std_ratios(ensemble: xr.Dataset) -> dict[str, float]:
 
 def _left_out(residual: Array) -> xr.Dataset:
     """Histogram of left-out residuals by probability, with the range of a flat one."""
+    from scipy.special import ndtr  # slow to load, and few need it
+
     edges = np.linspace(0, 1, N_BINS + 1)
     counts, _ = np.histogram(ndtr(residual), edges)
     reach = REACH * np.sqrt((1 - 1 / N_BINS) / N_BINS / residual.size)

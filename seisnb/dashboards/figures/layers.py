@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from seisnb.conventions import InputError
 from seisnb.dashboards.figures.style import (
@@ -183,14 +182,20 @@ def _velocity_limits(ensemble: xr.Dataset) -> tuple[float, float]:
     return nice_limits(display_of(ensemble).scaled(rock))
 
 
-def _painted(ensemble: xr.Dataset, values: Array) -> NDArray[np.float32]:
-    """Values as float32, NaN in cells that lie wholly above the surface.
+def painted_cells(ensemble: xr.Dataset) -> NDArray[np.bool_]:
+    """Cells that are coloured, (depth, easting): of rock, and those that the surface cuts.
 
-    Cells that the surface cuts keep the rock's value; the line-work covers their upper part.
+    The latter keep the rock's value; the line-work covers their upper part.
     """
+    from scipy.ndimage import binary_dilation  # a dashboard that opens needs none of it yet
+
     rock = ensemble["rock"].values.astype(bool)
-    cut = binary_dilation(rock, np.ones((3, 3), bool))
-    return np.where(cut, values, np.nan).astype(np.float32)
+    return np.asarray(binary_dilation(rock, np.ones((3, 3), bool)))
+
+
+def _painted(ensemble: xr.Dataset, values: Array) -> NDArray[np.float32]:
+    """Values as float32, NaN in cells that lie wholly above the surface."""
+    return np.where(painted_cells(ensemble), values, np.nan).astype(np.float32)
 
 
 def _greyed(layer: Layer, ensemble: xr.Dataset, limit: float | None) -> Layer:

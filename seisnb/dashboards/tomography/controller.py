@@ -46,9 +46,12 @@ from seisnb.io import (
 from seisnb.prior import PriorConfig
 from seisnb.settings import make_configs
 from seisnb.survey import check_survey
+from seisnb.threads import be_polite
 
 #: Tabs of the dashboard, by what they are for.
 TABS = ("survey", "prior", "run", "explore", "fit", "compare")
+#: When what an inversion needs is loaded, after a dashboard was made [s].
+WARM_UP_AFTER = 2.5
 Live = Callable[[Progress], None]
 
 
@@ -70,8 +73,15 @@ def _science() -> _Science:
 
 
 def warm_up() -> None:
-    """Load it in the background, while a person looks at the picks."""
-    threading.Thread(target=_science, name="seisnb-warm-up", daemon=True).start()
+    """Load it in the background, while a person looks at the picks: not before they are drawn."""
+
+    def work() -> None:
+        be_polite()
+        _science()
+
+    timer = threading.Timer(WARM_UP_AFTER, work)
+    timer.name, timer.daemon = "seisnb-warm-up", True
+    timer.start()
 
 
 class TomographyController(Controller):
