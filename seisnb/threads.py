@@ -17,7 +17,7 @@ from typing import TypeVar
 from threadpoolctl import threadpool_limits
 
 #: How much the work's threads stand back for others, as ``nice`` has it.
-STEP_BACK = 5
+STEP_BACK = 10
 _is_polite: ContextVar[bool] = ContextVar("seisnb_is_polite", default=False)
 
 ItemT = TypeVar("ItemT")

@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextvars
 import functools
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import traitlets
@@ -22,8 +25,13 @@ from seisnb.threads import be_polite
 
 _log = logging.getLogger(__name__)
 
+_END = object()
 #: What a job runs: it reports progress by the first callable and asks the second whether to stop.
 Work = Callable[[Callable[[Any], None], Callable[[], bool]], Any]
+
+
+def _deaf(_: object) -> None:
+    """Hear nothing."""
 
 
 class Job(traitlets.HasTraits):
@@ -38,6 +46,11 @@ class Job(traitlets.HasTraits):
         The latest report, at most one per ``interval`` seconds, and always the last.
     error : str
         Why the job failed, for a person.
+
+    Notes
+    -----
+    The work stands back for whoever waits for an answer; its reports and its result are passed on
+    by a thread that does not, so that nobody waits for a lock that such work holds.
     """
 
     status = traitlets.Enum(
@@ -52,16 +65,22 @@ class Job(traitlets.HasTraits):
         self._stop = threading.Event()
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._last_report = 0.0
-        self._held_back: Any = None
 
     @property
     def is_busy(self) -> bool:
         """True while the work runs."""
         return self.status in ("running", "cancelling")
 
-    def start(self, work: Work, deliver: Callable[[Any], None]) -> None:
-        """Run ``work`` in the background and hand its result to ``deliver`` (in that thread).
+    def start(
+        self,
+        work: Work,
+        deliver: Callable[[Any], None],
+        *,
+        hear: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Run ``work`` in the background and hand its result to ``deliver``.
+
+        ``hear`` is called with every report, none left out.
 
         Raises
         ------
@@ -72,12 +91,11 @@ class Job(traitlets.HasTraits):
             if self.is_busy:
                 raise InputError("job: one is already running. Cancel it or wait for its end.")
             self._stop.clear()
-            self._last_report, self._held_back = 0.0, None
             self.progress, self.error = None, ""
             self.status = "running"
             self._thread = threading.Thread(
                 target=contextvars.copy_context().run,
-                args=(self._run, work, deliver),
+                args=(self._run, work, deliver, hear or _deaf),
                 name="seisnb-job",
                 daemon=True,
             )
@@ -98,12 +116,26 @@ class Job(traitlets.HasTraits):
         thread.join(timeout)
         return not thread.is_alive()
 
-    def _run(self, work: Work, deliver: Callable[[Any], None]) -> None:
-        be_polite()
+    def _run(self, work: Work, deliver: Callable[[Any], None], hear: Callable[[Any], None]) -> None:
+        reports: SimpleQueue[Any] = SimpleQueue()
+        result: Future[Any] = Future()
+
+        def behind() -> None:
+            be_polite()
+            try:
+                result.set_result(work(reports.put, self._stop.is_set))
+            except BaseException as error:  # noqa: BLE001 (raised again where it is asked for)
+                result.set_exception(error)
+            reports.put(_END)
+
         try:
-            result = work(self._report, self._stop.is_set)
-            self._flush()
-            deliver(result)
+            thread = threading.Thread(
+                target=contextvars.copy_context().run, args=(behind,), name="seisnb-work",
+                daemon=True,
+            )  # fmt: skip
+            thread.start()
+            self._pass_on(reports, hear)
+            deliver(result.result())
         except Cancelled:
             self._end("cancelled")
         except SeisnbError as error:
@@ -114,23 +146,32 @@ class Job(traitlets.HasTraits):
         else:
             self._end("cancelled" if self._stop.is_set() else "done")
 
-    def _report(self, progress: Any) -> None:
-        """Publish a report, unless the last one was a moment ago."""
-        now = time.monotonic()
-        if now - self._last_report < self._interval:
-            self._held_back = progress
-            return
-        self._last_report, self._held_back = now, None
-        self.progress = progress
-
-    def _flush(self) -> None:
-        """Publish the report that was held back."""
-        if self._held_back is not None:
-            self.progress, self._held_back = self._held_back, None
+    def _pass_on(self, reports: SimpleQueue[Any], hear: Callable[[Any], None]) -> None:
+        """Tell of reports until the end of the work."""
+        waiting, last = _END, -math.inf
+        try:
+            while True:
+                due = None if waiting is _END else max(last + self._interval - time.monotonic(), 0)
+                try:
+                    report = reports.get(timeout=due)
+                except Empty:
+                    self.progress, waiting, last = waiting, _END, time.monotonic()
+                    continue
+                if report is _END:
+                    break
+                hear(report)
+                if time.monotonic() - last < self._interval:
+                    waiting = report
+                else:
+                    self.progress, waiting, last = report, _END, time.monotonic()
+        except BaseException:
+            self._stop.set()  # the work has nobody to tell any more
+            raise
+        if waiting is not _END:
+            self.progress = waiting
 
     def _end(self, status: str, error: str = "") -> None:
         """Publish the end."""
-        self._flush()
         with self._lock:
             self.error = error
             self.status = status

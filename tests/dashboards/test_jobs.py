@@ -44,6 +44,40 @@ def test_reports_are_throttled_and_the_last_one_always_comes():
     assert len(seen) < 60
 
 
+def test_a_report_held_back_comes_also_while_the_work_is_silent():
+    job, told = Job(interval=0.05), threading.Event()
+    job.observe(lambda change: change["new"] == 2 and told.set(), "progress")
+
+    def work(report, stop):
+        report(1)
+        report(2)
+        return told.wait(5)
+
+    results = []
+    job.start(work, results.append)
+    assert job.wait(10)
+    assert results == [True]
+
+
+def test_every_report_is_heard_and_a_hearer_that_fails_ends_the_work():
+    heard, job = [], Job(interval=9.0)
+    job.start(
+        lambda report, stop: [report(i) for i in range(50)], lambda _: None, hear=heard.append
+    )
+    assert job.wait(10)
+    assert heard == list(range(50))
+
+    def work(report, stop):
+        report(1)
+        while not stop():
+            time.sleep(0.005)
+
+    job.start(work, heard.append, hear=lambda report: 1 / 0)
+    assert job.wait(10)
+    assert (job.status, len(heard)) == ("failed", 50)
+    assert "ZeroDivisionError" in job.error
+
+
 def test_cancel_keeps_what_the_work_returns():
     job, results = Job(), []
     begun = threading.Event()

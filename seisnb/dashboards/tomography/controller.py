@@ -107,7 +107,7 @@ class TomographyController(Controller):
     draws, scan : xr.Dataset or None
         What :func:`preview_prior` and :func:`scan_prior` returned last.
     live : list of callable
-        Called with every :class:`Progress` of an inversion, none left out, in the worker thread.
+        Called with every :class:`Progress` of an inversion, none left out.
     """
 
     state: TomographyState
@@ -126,10 +126,10 @@ class TomographyController(Controller):
         invert: Callable[..., xr.Dataset] | None = None,
     ) -> None:
         super().__init__(TomographyState())
-        self.live: list[Live] = []
         self._invert = invert
         self._uploads: tempfile.TemporaryDirectory[str] | None = None
         self._bases: dict[str, xr.Dataset] = {}
+        self.live: list[Live] = []
         self._runs: dict[str, Run] = {}
         self._applied: tuple[Any, ...] = ()
         if survey is None and ensemble is not None:
@@ -226,18 +226,18 @@ class TomographyController(Controller):
         checkpoint = self.checkpoint
 
         def work(report: Callable[[Any], None], is_cancelled: Callable[[], bool]) -> xr.Dataset:
-            def tell(progress: Progress) -> None:
-                report(progress)
-                for each in self.live:
-                    each(progress)
-
             return (self._invert or _science().invert)(
                 asked.survey, asked.prior, asked.config,
-                progress=tell, cancel=is_cancelled, checkpoint=checkpoint,
+                progress=report, cancel=is_cancelled, checkpoint=checkpoint,
             )  # fmt: skip
 
         self.note = ""
-        self.job.start(work, functools.partial(self._deliver, asked=asked))
+        self.job.start(work, functools.partial(self._deliver, asked=asked), hear=self._hear)
+
+    def _hear(self, progress: Progress) -> None:
+        """Pass on a message of the inversion."""
+        for each in self.live:
+            each(progress)
 
     @property
     def checkpoint(self) -> Path | None:

@@ -68,7 +68,7 @@ class RunTab(InSight):
             self.refresh()
 
     def _on_progress(self, progress: Progress) -> None:
-        """One message of the inversion, in its thread."""
+        """One message of the inversion."""
         if progress.stage != "members" and progress.message:
             self.words.value = f"<p>{escape(progress.stage)}: {escape(progress.message)}</p>"
         if progress.member is None or progress.chi2 is None:
