@@ -8,6 +8,8 @@ binary buffers.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,7 @@ class BokehPane(anywidget.AnyWidget):
 
     listened = ("Selection",)
     _is_attached = False
+    _held: list[DocumentPatchedEvent] | None = None
 
     def __init__(
         self, model: Model | None = None, *, description: str = "figure", **options: Any
@@ -78,6 +81,20 @@ class BokehPane(anywidget.AnyWidget):
         self.description = text
         self.revision += 1
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send what a block changes in the figure as one message: it is painted once."""
+        if self._held is not None:
+            yield
+            return
+        self._held = []
+        try:
+            yield
+        finally:
+            events, self._held = self._held, None
+            if events:
+                self._send_patch(events)
+
     def select_one(self, name: str) -> Any:
         """The part of the figure of this name; None where there is none."""
         return None if self._model is None else self._model.select_one({"name": name})
@@ -99,6 +116,8 @@ class BokehPane(anywidget.AnyWidget):
 
     def _detach(self) -> None:
         """Stop sending the shown document's changes; a second time does nothing."""
+        if self._held:
+            self._held.clear()
         if self._is_attached and self._model is not None:
             self._model.document.callbacks.remove_on_change(self)
             self._is_attached = False
@@ -134,7 +153,13 @@ class BokehPane(anywidget.AnyWidget):
         """Send a change to the views; Bokeh calls this for every one."""
         if event.setter is self:
             return
-        message = Protocol().create("PATCH-DOC", [event])
+        if self._held is None:
+            self._send_patch([event])
+        else:
+            self._held.append(event)
+
+    def _send_patch(self, events: list[DocumentPatchedEvent]) -> None:
+        message = Protocol().create("PATCH-DOC", events)
         self.send(
             {
                 "kind": "patch",

@@ -56,6 +56,26 @@ def test_a_change_is_one_message_with_binary_buffers():
     assert [np.frombuffer(b).tolist() for b in buffers] == [[0.5, 1.5], [1.0, 2.0]]
 
 
+def test_changes_made_together_are_one_message():
+    pane, plot, source, sent = make_pane()
+    with pane.together():
+        source.data = {"x": np.array([0.5]), "y": np.array([1.0])}
+        with pane.together():
+            plot.title.text = "both"
+        assert sent == []
+    assert len(sent) == 1
+    content, buffers = sent[0]
+    assert [e["kind"] for e in json.loads(content["content"])["events"]] == [
+        "ColumnDataChanged",
+        "ModelChanged",
+    ]
+    assert len(buffers) == 2
+    with pane.together():
+        plot.title.text = "another figure takes its place"
+        pane.clear("gone")
+    assert len(sent) == 1
+
+
 def test_a_selection_made_in_the_browser_reaches_python_and_is_not_echoed():
     pane, _, source, sent = make_pane()
     heard = []

@@ -221,7 +221,8 @@ def mark_muted(
         False where a pick is left out of the picture.
     """
     marks = curves if isinstance(curves, Marks) else Marks.of(curves)
-    marks.source.data["used"] = used
+    if not np.array_equal(marks.source.data["used"], used):
+        marks.source.data["used"] = used
     inside = np.ones(used.size, bool) if shown is None else shown
     for filters, part in ((marks.used, used & inside), (marks.muted, ~used & inside)):
         for each in filters:

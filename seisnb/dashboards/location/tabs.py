@@ -116,9 +116,11 @@ class EventTab(InSight):
                 update_clouds(self._clouds, one, answer=act.state.answer)
             self.pane.show(self._clouds.layout, description=f"clouds of event {plain(key[0], 40)}")
             self._shown = key
+            self._points()
         elif self._clouds is not None:
-            update_clouds(self._clouds, one, answer=act.state.answer)
-        self._points()
+            with self.pane.together():
+                update_clouds(self._clouds, one, answer=act.state.answer)
+                self._points()
         distance = act.distance(found)
         if distance is not None:
             plot = separation_figure(distance.isel(event=0).assign_attrs(within=WITHIN))

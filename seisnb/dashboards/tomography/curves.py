@@ -138,7 +138,8 @@ class CurvesPanel(InSight):
         """Show what is muted now, and only the gather on show."""
         if self._shown is not None and self._shown is self.dataset and self._marks is not None:
             shown = gather_of(self._shown, self.controller.state.gather)
-            figures.mark_muted(self._marks, self._used(), shown=shown)
+            with self.pane.together():
+                figures.mark_muted(self._marks, self._used(), shown=shown)
 
     def _on_selection(self, _: str, __: object, indices: list[int]) -> None:
         self.select(indices)

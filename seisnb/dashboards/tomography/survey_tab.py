@@ -131,7 +131,8 @@ class SurveyTab:
         known = {value for _, value in self.gather.options}
         self.gather.value = state.gather if state.gather in known else ""
         if self._line is not None:
-            self.line.description = figures.mark_gather(self._line, survey, state.gather)
+            with self.line.together():
+                self.line.description = figures.mark_gather(self._line, survey, state.gather)
 
     def _tapped(self, kind: str, source: Any) -> Any:
         """What a tap on an instrument does."""
