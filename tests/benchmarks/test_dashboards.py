@@ -4,7 +4,6 @@ pytest -s -m benchmark tests/benchmarks/test_dashboards.py
 """
 
 import sys
-import time
 from pathlib import Path
 
 import nbformat
@@ -261,14 +260,27 @@ def test_the_page_answers_while_an_inversion_runs(page, lab, folder):
     print()
     _, p90 = told("input to its answer, while running", times["answer"])
     told("input to another figure", times["figure"])
-    start = time.monotonic()
-    acting.button(page, "Cancel").click()
-    acting.await_status(page, "Stopping|Cancelled", timeout=20_000)
-    heard = time.monotonic() - start
-    acting.await_status(page, "Cancelled", timeout=60_000)
-    print(f"  cancel heard after {heard:.2f} s, ended after {time.monotonic() - start:.2f} s")
+    heard, ended = page.evaluate(
+        """async () => {
+          const cancel = [...document.querySelectorAll(".seisnb-app button")]
+            .find((e) => e.innerText.trim() === "Cancel" && e.offsetParent);
+          const words = () => document.querySelector(".seisnb-status").innerText;
+          const start = performance.now();
+          cancel.click();
+          const until = async (is) => {
+            while (!is() && performance.now() - start < 60000)
+              await new Promise(requestAnimationFrame);
+            return (performance.now() - start) / 1000;
+          };
+          return [
+            await until(() => /Stopping|Cancelled/.test(words())),
+            await until(() => words().includes("Cancelled")),
+          ];
+        }"""
+    )
+    print(f"  cancel heard after {heard:.2f} s, ended after {ended:.2f} s")
     assert p90 <= 100
-    assert heard <= 1.0
+    assert ended <= 1.0
 
 
 def test_the_posterior_follows_a_control(page, lab, folder):
