@@ -1,4 +1,4 @@
-"""The command line: ``seisnb tomography``, ``locate``, ``resolution``, ``verify``, ``demo``.
+"""The command line: ``seisnb tomography``, ``locate``, ``resolution``, ``batch``, ``verify``, ...
 
 Nothing heavy is imported here, so that ``seisnb --help`` answers at once, and so that no thread
 is running yet when :func:`seisnb.interrupts.held_interrupts` takes over Ctrl-C.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seisnb import __version__
+from seisnb.cli.batch import add_batch
 from seisnb.cli.locate import add_locate
 from seisnb.cli.resolution import add_resolution
 from seisnb.interrupts import EXIT_CANCELLED, held_interrupts
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done, 2 bad input, 130 cancelled.
     """
     args = _parser().parse_args(arguments)
-    if args.command == "demo":
+    if args.command in ("demo", "batch"):  # their kernels must get signals
         return _run(args)
     with held_interrupts() as args.interrupts:
         return _run(args)
@@ -50,6 +51,10 @@ def _run(args: argparse.Namespace) -> int:
             from seisnb.cli.demo import run_demo
 
             return run_demo(args)
+        if args.command == "batch":
+            from seisnb.cli.batch import run_batch_command
+
+            return run_batch_command(args)
         if args.command == "verify":
             from seisnb.cli.verify import STUDIES
 
@@ -104,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tomography(commands)
     add_locate(commands)
     add_resolution(commands)
+    add_batch(commands)
     _add_verify(commands)
     _add_demo(commands)
     return parser

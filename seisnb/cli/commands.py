@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ import xarray as xr
 
 import seisnb.io
 import seisnb.tomography
-from seisnb.conventions import InputError, OutputError
+from seisnb.conventions import InputError
 from seisnb.dashboards.report import write_report
 from seisnb.interrupts import EXIT_CANCELLED
+from seisnb.io.atomic import prepare_folder
 from seisnb.prior import PriorConfig
 from seisnb.progress import show_progress
 from seisnb.settings import make_configs, parse_assignments
@@ -66,26 +66,6 @@ def run_tomography(args: argparse.Namespace) -> int:
         return EXIT_CANCELLED
     shutil.rmtree(checkpoint, ignore_errors=True)  # the results are written
     return 0
-
-
-def prepare_folder(folder: Path) -> Path:
-    """The results folder, made if need be and proven writable before any long work.
-
-    Raises
-    ------
-    OutputError
-        It cannot be made or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"seisnb")
-    except OSError as error:
-        raise OutputError(
-            f"--out {folder}: cannot write there ({error.strerror or error}). "
-            "Choose a folder that you can write to."
-        ) from error
-    return folder
 
 
 def configs_of(args: argparse.Namespace) -> dict[str, Any]:

@@ -79,9 +79,9 @@ def add_locate(commands: Any) -> None:
 def run_locate(args: argparse.Namespace) -> int:
     """Read arrivals, stations and models, locate, write the results."""
     import seisnb.io
-    from seisnb.cli.commands import prepare_folder
     from seisnb.conventions import FileFormatError, InputError
     from seisnb.dashboards.location_report import write_location_report
+    from seisnb.io.atomic import prepare_folder
     from seisnb.location import LocationConfig, locate
     from seisnb.progress import show_progress
     from seisnb.projection import Projection

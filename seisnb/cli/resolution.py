@@ -47,12 +47,11 @@ def add_resolution(commands: Any) -> None:
 
 def run_resolution(args: argparse.Namespace) -> int:
     """Run the test, print its sentence, write Dataset and page."""
-    from seisnb.cli.commands import prepare_folder
     from seisnb.dashboards.figures import resolution_sections
     from seisnb.dashboards.page import Plate
     from seisnb.dashboards.study_report import write_study_report
     from seisnb.io import open_ensemble
-    from seisnb.io.atomic import replaced
+    from seisnb.io.atomic import prepare_folder, replaced
     from seisnb.progress import show_progress
     from seisnb.tomography import resolution_test
 

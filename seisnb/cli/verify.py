@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import torch
 
-from seisnb.cli.commands import prepare_folder
 from seisnb.conventions import Cancelled, InputError
+from seisnb.io.atomic import prepare_folder
 from seisnb.threads import single_threaded
 from seisnb.verification.coverage import coverage_study, gather, save_study
 from seisnb.verification.gold import gold_standard, gold_table

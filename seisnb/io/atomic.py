@@ -5,12 +5,33 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from seisnb.conventions import OutputError
+
+
+def prepare_folder(folder: Path) -> Path:
+    """The results folder, made if need be and proven writable before any long work.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"seisnb")
+    except OSError as error:
+        raise OutputError(
+            f"--out {folder}: cannot write there ({error.strerror or error}). "
+            "Choose a folder that you can write to."
+        ) from error
+    return folder
 
 
 @contextmanager

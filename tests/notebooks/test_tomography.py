@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seisnb.cli.demo import execute_notebook, find_notebook
+from seisnb.batch.notebooks import execute_notebook, find_notebook
 from seisnb.conventions import SeisnbError
 from seisnb.io import open_ensemble
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from seisnb.cli.demo import execute_notebook, find_notebook
+from seisnb.batch.notebooks import execute_notebook, find_notebook
 from seisnb.conventions import SeisnbError
 
 pytestmark = pytest.mark.slow

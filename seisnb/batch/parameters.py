@@ -1,0 +1,331 @@
+"""What a notebook can be told: parameters that one cell declares, checked before anything runs.
+
+papermill takes an unknown parameter with a warning and turns a tuple into text. Here both are
+errors, as is a value that a configuration refuses, and each says which cell to look at.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from seisnb.conventions import InputError
+from seisnb.settings import make_configs
+
+#: The configurations that a notebook's parameters and ``settings`` may set, by short name.
+CONFIGURATIONS: Mapping[str, tuple[str, str]] = {
+    "tomography": ("seisnb.tomography.config", "TomographyConfig"),
+    "prior": ("seisnb.prior", "PriorConfig"),
+    "location": ("seisnb.location.config", "LocationConfig"),
+}
+#: Parameter that holds any other setting of the configurations by its name.
+SETTINGS = "settings"
+_KINDS: Mapping[str, type] = {kind.__name__: kind for kind in (str, int, float, bool, list, dict)}
+_WORDS = {
+    "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false",
+    "list": "a list", "dict": "a mapping of names to values",
+}  # fmt: skip
+#: What papermill's own cell begins with.
+_INJECTED = "# Parameters"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One line of a notebook's parameters cell.
+
+    Attributes
+    ----------
+    name : str
+        The variable.
+    kind : type or None
+        What it must be: str, int, float, bool, list or dict; None where the cell does not say.
+    default : Any
+        Its value in the cell; None also means that None is allowed.
+    help : str
+        The comment behind it: meaning and unit.
+    """
+
+    name: str
+    kind: type | None
+    default: Any
+    help: str
+
+    @property
+    def expected(self) -> str:
+        """The kind in words, with what it means."""
+        words = "a value that JSON can hold" if self.kind is None else _WORDS[self.kind.__name__]
+        none = " or none" if self.default is None else ""
+        return f"{words}{none}" + (f" ({self.help})" if self.help else "")
+
+
+def read_parameters(notebook: Path) -> dict[str, Parameter]:
+    """The parameters that a notebook declares, in order.
+
+    Parameters
+    ----------
+    notebook : Path
+        Its cell with the tag ``parameters`` has lines such as ``seed: int = 0  # random seed``.
+
+    Raises
+    ------
+    InputError
+        No such file, no notebook, no such cell, or a default that is no plain value.
+    """
+    import papermill  # the notebooks themselves need none of it
+
+    where = f"{notebook.name}, parameters cell"
+    cells = read_notebook(notebook).cells
+    if not any("parameters" in cell.metadata.get("tags", ()) for cell in cells):
+        raise InputError(
+            f"{notebook}: no cell has the tag 'parameters', so nothing can be set. Tag the cell "
+            "that assigns the notebook's parameters."
+        )
+    found = {}
+    for name, told in papermill.inspect_notebook(str(notebook)).items():
+        try:
+            default = ast.literal_eval(told["default"])
+        except (ValueError, SyntaxError):
+            raise InputError(
+                f"{where}: the default of {name} is {told['default']}; expected a plain value, "
+                "such as a number, text, a list or None. Compute from it in a later cell."
+            ) from None
+        kind = _KINDS.get(told["inferred_type_name"])
+        if kind is None and type(default) in _KINDS.values():
+            kind = type(default)
+        found[name] = Parameter(name=name, kind=kind, default=default, help=told["help"] or "")
+    return found
+
+
+def read_notebook(notebook: Path) -> nbformat.NotebookNode:
+    """A notebook from its file.
+
+    Raises
+    ------
+    InputError
+        It is not there, or no notebook.
+    """
+    try:
+        return nbformat.read(notebook, as_version=4)
+    except OSError as error:
+        raise InputError(f"{notebook}: cannot be read ({error.strerror or error}).") from error
+    except Exception as error:
+        raise InputError(f"{notebook}: is no Jupyter notebook ({error}).") from error
+
+
+def configuration_names(notebook: nbformat.NotebookNode) -> tuple[str, ...]:
+    """The configurations that a notebook asks of :func:`configs_from_parameters`, by name."""
+    found: list[str] = []
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or configs_from_parameters.__name__ not in cell.source:
+            continue
+        try:
+            tree = ast.parse(cell.source)
+        except SyntaxError:
+            continue  # a magic: another cell will ask
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == configs_from_parameters.__name__
+            ):
+                texts = (str(a.value) for a in node.args if isinstance(a, ast.Constant))
+                found += [text for text in texts if text in CONFIGURATIONS]
+    return tuple(dict.fromkeys(found))
+
+
+def check_parameters(
+    values: Mapping[str, Any],
+    declared: Mapping[str, Parameter],
+    configurations: Iterable[str] = (),
+    *,
+    where: str,
+) -> dict[str, Any]:
+    """Values as the notebook expects them; whole numbers become numbers where those are due.
+
+    Parameters
+    ----------
+    values : mapping
+        Some of the parameters.
+    declared : mapping of str to Parameter
+        Of :func:`read_parameters`.
+    configurations : iterable of str
+        Names of :data:`CONFIGURATIONS` that same-named parameters and ``settings`` set.
+    where : str
+        Whose values they are, for messages.
+
+    Raises
+    ------
+    InputError
+        An unknown name, another type, a tuple, a number that is not finite, or a value that a
+        configuration refuses.
+    """
+    for name in values:
+        if name not in declared:
+            near = difflib.get_close_matches(name, declared, n=2, cutoff=0.6)
+            hint = f"Did you mean {' or '.join(near)}? " if near else ""
+            raise InputError(
+                f"{where}: {name} is no parameter of the notebook. {hint}There are "
+                f"{', '.join(declared)}."
+            )
+    found = {name: _checked(value, declared[name], where) for name, value in values.items()}
+    _configs({**{n: p.default for n, p in declared.items()}, **found}, configurations, {}, where)
+    return found
+
+
+def configs_from_parameters(
+    namespace: Mapping[str, Any], *configurations: str, **fixed: Any
+) -> dict[str, Any]:
+    """Configurations from the parameters of the notebook that calls it.
+
+    Parameters
+    ----------
+    namespace : mapping
+        The notebook's ``globals()``: its parameters are the names that a cell annotates.
+    *configurations : str
+        Names of :data:`CONFIGURATIONS`. A parameter named like one of their fields sets it, and
+        so does every entry of the parameter ``settings``.
+    **fixed
+        Fields with other defaults here, which ``settings`` may still set.
+
+    Returns
+    -------
+    dict of str to dataclass instance
+        One per name.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_parameters`; the message names the cell.
+
+    Examples
+    --------
+    >>> told = {"__annotations__": {"n_members": int}, "n_members": 3}
+    >>> configs_from_parameters(told, "tomography")["tomography"].n_members
+    3
+    """
+    where = "parameters cell"
+    cells = [str(text) for text in namespace.get("In", ())]
+    injected = [text for text in cells if text.startswith(_INJECTED)]
+    given = _assigned(injected[-1]) if injected else ()
+    defaults = _defaults(cells)
+    declared = {
+        name: Parameter(
+            name=name, kind=_kind(kind), default=defaults.get(name, namespace[name]), help=""
+        )
+        for name, kind in dict(namespace.get("__annotations__", {})).items()
+        if name in namespace
+    }
+    values = {name: namespace[name] for name in declared} | {
+        name: None for name in given if name not in declared
+    }
+    checked = check_parameters(values, declared, where=where)
+    return _configs(checked, configurations, fixed, where)
+
+
+def _configs(
+    values: Mapping[str, Any], configurations: Iterable[str], fixed: Mapping[str, Any], where: str
+) -> dict[str, Any]:
+    """Configurations with their same-named parameters and ``settings`` set."""
+    groups = {name: getattr(import_module(m), c) for name, (m, c) in _known(configurations).items()}
+    if not groups:
+        return {}
+    settings: dict[str, Any] = {}
+    for group, config in groups.items():
+        for field in fields(config):
+            for given in (fixed, values):
+                if given.get(field.name) is not None:
+                    settings[f"{group}.{field.name}"] = given[field.name]
+    for name, value in dict(values.get(SETTINGS) or {}).items():
+        bare = [full for full in settings if full.partition(".")[2] == name]
+        for full in bare if name not in values else ():
+            del settings[full]
+        settings[name] = value
+    return make_configs(groups, settings, where=f"{where}, {SETTINGS}")
+
+
+def _known(configurations: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Where the configurations are."""
+    return {name: CONFIGURATIONS[name] for name in configurations}
+
+
+def _kind(annotation: Any) -> type | None:
+    """The kind that an annotation names, as a type or as text."""
+    name = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    return _KINDS.get(name)
+
+
+def _assigned(source: str) -> list[str]:
+    """Names that a cell assigns."""
+    return [
+        target.id
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    ]
+
+
+def _defaults(cells: Iterable[str]) -> dict[str, Any]:
+    """What cells assign to annotated names, as far as it is plain."""
+    found: dict[str, Any] = {}
+    for source in cells:
+        with suppress(SyntaxError):  # a magic declares nothing
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                    with suppress(ValueError, TypeError):
+                        found[node.target.id] = ast.literal_eval(node.value or "")
+    return found
+
+
+def _checked(value: Any, parameter: Parameter, where: str) -> Any:
+    """One value, as the notebook expects it."""
+    _check_plain(value, parameter, where)
+    kind = parameter.kind
+    if value is None and parameter.default is None:
+        return None
+    if kind is float and type(value) in (int, str):
+        with suppress(ValueError):  # YAML reads 1e-3 as text
+            return float(value)
+    if kind is int and type(value) is float and value.is_integer():
+        return int(value)
+    if kind is not None and type(value) is not kind:
+        raise InputError(
+            f"{where}: {parameter.name} is {_short(value)}; expected {parameter.expected}."
+        )
+    return value
+
+
+def _check_plain(value: Any, parameter: Parameter, where: str) -> None:
+    """Refuse what does not reach a notebook as it is."""
+    if isinstance(value, tuple):
+        raise InputError(
+            f"{where}: {parameter.name} is the tuple {_short(value)}, which would reach the "
+            f"notebook as text. Write the list {_short(list(value))}."
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{where}: {parameter.name} is {value}; expected {parameter.expected}.")
+    if type(value) not in (*_KINDS.values(), type(None)):
+        raise InputError(
+            f"{where}: {parameter.name} is of type {type(value).__name__}; expected "
+            f"{parameter.expected}. Convert it to a plain Python value."
+        )
+    if isinstance(value, list | dict):
+        if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+            raise InputError(f"{where}: {parameter.name} has keys that are no text. Quote them.")
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_plain(item, parameter, where)
+
+
+def _short(value: object) -> str:
+    """A value as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

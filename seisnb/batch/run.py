@@ -1,0 +1,255 @@
+"""One run of a batch: a notebook in a folder of its own, finished when its manifest is there.
+
+papermill's own metadata cannot tell: a killed kernel leaves a notebook that looks like a success.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import io
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import nbformat
+import papermill
+import psutil
+from nbclient.exceptions import DeadKernelError
+from papermill.engines import papermill_engines
+from PIL import Image, UnidentifiedImageError
+
+import seisnb
+from seisnb.batch.engine import Watch, WatchedEngine, kill_tree
+from seisnb.batch.sweep import OUT_DIR, Run
+from seisnb.conventions import OutputError
+from seisnb.io.atomic import replaced
+
+MANIFEST, FAILURE, KERNEL = "manifest.json", "failure.json", "kernel.json"
+NOTEBOOK, THUMBNAIL = "run.ipynb", "thumbnail.png"
+#: Why a run failed: its own code, its kernel's death, a limit, the disk, or a lost worker.
+Kind = Literal["", "cell", "kernel", "limit", "disk", "worker"]
+#: Failures that another attempt may not meet.
+PASSING: tuple[Kind, ...] = ("kernel", "worker")
+#: How long a kernel of an attempt that was lost on another machine may take to end [s].
+_GRACE = 10.0
+_THUMBNAIL_SIZE = (360, 270)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a run.
+
+    Attributes
+    ----------
+    name : str
+        The run's folder.
+    is_done : bool
+        Its manifest is there.
+    kind, error : str
+        Why not, in one word and in a sentence.
+    seconds : float
+        What the attempt took.
+    n_bytes : int
+        The most memory seen.
+    n_attempts : int
+        How many there were.
+    """
+
+    name: str
+    is_done: bool
+    kind: Kind = ""
+    error: str = ""
+    seconds: float = 0.0
+    n_bytes: int = 0
+    n_attempts: int = 1
+
+
+def is_finished(run: Run, root: Path) -> bool:
+    """The run's manifest is there and every file that it lists is as it says."""
+    folder = root / run.name
+    told = read_json(folder / MANIFEST)
+    files = told.get("files")
+    if told.get("key") != run.key or not isinstance(files, dict):
+        return False
+    for name, size in files.items():
+        try:
+            if (folder / name).stat().st_size != size:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def execute(run: Run, root: Path, n_attempts: int = 1) -> Outcome:
+    """Execute a run in its folder; what goes wrong is its outcome.
+
+    Parameters
+    ----------
+    run : Run
+        What to execute.
+    root : Path
+        Folder of the runs.
+    n_attempts : int
+        The number of this attempt.
+    """
+    if is_finished(run, root):
+        return Outcome(name=run.name, is_done=True, n_attempts=n_attempts)
+    folder = root / run.name
+    started = time.monotonic()
+    limits = run.limits
+    watch = Watch(
+        seconds=None if limits.minutes is None else 60.0 * limits.minutes,
+        n_bytes=None if limits.gigabytes is None else 1e9 * limits.gigabytes,
+        folder=run.folder,
+        on_kernel=lambda pid: _note_kernel(folder, pid),
+    )
+    kind, error = _attempt(run, folder, watch)
+    try:
+        if watch.notebook is not None:
+            _keep(watch.notebook, folder)
+    except OSError as problem:  # an OutputError is one
+        kind, error = "disk", error or _disk(problem)["error"]
+    outcome = Outcome(
+        name=run.name, is_done=not kind, kind=kind, error=error,
+        seconds=round(time.monotonic() - started, 3), n_bytes=watch.most_bytes,
+        n_attempts=n_attempts,
+    )  # fmt: skip
+    try:
+        _finish(run, folder, outcome)
+    except OSError as problem:  # OutputError is one
+        outcome = Outcome(**{**asdict(outcome), "is_done": False, **_disk(problem)})
+    return outcome
+
+
+def _attempt(run: Run, folder: Path, watch: Watch) -> tuple[Kind, str]:
+    """Execute the notebook; why it failed, or nothing."""
+    papermill_engines.register("seisnb-watched", WatchedEngine)
+    told = dict(run.parameters) | ({OUT_DIR: str(folder)} if run.has_out_dir else {})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _end_former(folder)
+        papermill.execute_notebook(
+            str(run.notebook), None, parameters=told, engine_name="seisnb-watched",
+            kernel_name="python3", language="python", progress_bar=False, watch=watch,
+        )  # fmt: skip
+    except papermill.PapermillExecutionError as problem:
+        text = f"{problem.ename}: {problem.evalue}"
+        is_full = os.strerror(errno.ENOSPC) in text
+        return "disk" if is_full else "cell", f"cell {problem.cell_index + 1}: {text}"
+    except DeadKernelError:
+        if watch.killed_for:
+            return "limit", f"stopped: {watch.killed_for}"
+        return "kernel", "the kernel died: killed from outside, out of memory, or crashed"
+    except OSError as problem:
+        found = _disk(problem)
+        return found["kind"], found["error"]
+    except Exception as problem:  # noqa: BLE001 (a kernel that does not start raises many kinds)
+        return "kernel", f"{type(problem).__name__}: {problem}"
+    return "", ""
+
+
+def _disk(problem: OSError) -> dict[str, Any]:
+    """A failure to write as an outcome."""
+    return {"kind": "disk", "error": " ".join(str(problem).split())}
+
+
+def _finish(run: Run, folder: Path, outcome: Outcome) -> None:
+    """Write the notebook, and last the manifest, or why there is none."""
+    if (folder / KERNEL).exists():
+        (folder / KERNEL).unlink()
+    if outcome.is_done:
+        (folder / FAILURE).unlink(missing_ok=True)
+        files = {
+            str(path.relative_to(folder)): path.stat().st_size
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != MANIFEST
+        }
+        _write_json(folder / MANIFEST, {**_record(run, outcome), "files": files})
+    else:
+        _write_json(folder / FAILURE, _record(run, outcome))
+
+
+def _record(run: Run, outcome: Outcome) -> dict[str, Any]:
+    """What was run, with what, and what became of it."""
+    return {
+        **asdict(outcome),
+        "key": run.key,
+        "notebook": run.notebook.name,
+        "parameters": dict(run.parameters),
+        "inputs": dict(run.inputs),
+        "seisnb_version": seisnb.__version__,
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": socket.gethostname(),
+    }
+
+
+def _keep(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Write the notebook as far as it ran, and its first picture."""
+    notebook.metadata.pop("widgets", None)  # megabytes that no batch looks at
+    with replaced(folder / NOTEBOOK, where="batch") as temporary:
+        nbformat.write(notebook, temporary)
+    if (folder / THUMBNAIL).exists():
+        return
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            picture = output.get("data", {}).get("image/png")
+            if picture:
+                _write_thumbnail(base64.b64decode(picture), folder)
+                return
+
+
+def _write_thumbnail(picture: bytes, folder: Path) -> None:
+    """A small copy of a picture."""
+    try:
+        image = Image.open(io.BytesIO(picture))
+        image.thumbnail(_THUMBNAIL_SIZE)
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        return  # no picture to show is no failure of the run
+    with replaced(folder / THUMBNAIL, where="batch") as temporary:
+        image.convert("RGB").save(temporary, format="PNG")
+
+
+def _note_kernel(folder: Path, pid: int) -> None:
+    """Keep which process runs the notebook, for whoever comes after a lost worker."""
+    with suppress(psutil.Error, OutputError):
+        told = {
+            "pid": pid, "command": psutil.Process(pid).cmdline(), "host": socket.gethostname(),
+        }  # fmt: skip
+        _write_json(folder / KERNEL, told)
+
+
+def _end_former(folder: Path) -> None:
+    """End the kernel of an attempt whose worker was lost: two must not write into one folder."""
+    told = read_json(folder / KERNEL)
+    if not told:
+        return
+    if told.get("host") != socket.gethostname():
+        time.sleep(_GRACE)  # it ends by itself once its worker is gone
+        return
+    with suppress(psutil.Error):
+        # the command holds the kernel's own connection file; a time would not survive a clock reset
+        if psutil.Process(told["pid"]).cmdline() == told["command"]:
+            kill_tree(told["pid"])
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from its file; empty where there is none."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _write_json(path: Path, told: Mapping[str, Any]) -> None:
+    """A JSON object into its file, whole or not at all."""
+    with replaced(path, where="batch") as temporary:
+        temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
