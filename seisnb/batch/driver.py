@@ -14,18 +14,19 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import distributed
-from distributed.comm.core import CommClosedError
 from filelock import FileLock, Timeout
 
-from seisnb.batch.run import PASSING, Outcome, execute, is_finished
+from seisnb.batch.record import PASSING, Outcome, is_finished
 from seisnb.batch.summary import write_summary
 from seisnb.batch.sweep import Run, Sweep
 from seisnb.conventions import InputError, OutputError, SeisnbError
 from seisnb.io.atomic import prepare_folder
 from seisnb.threads import worker_count
+
+if TYPE_CHECKING:  # both take a second to load, and a batch that is finished needs neither
+    import distributed
 
 #: More runs than this are only begun where the caller said so.
 ASK_ABOVE = 1000
@@ -193,6 +194,8 @@ def _outcomes(
     cancel: Callable[[], bool],
 ) -> Iterator[Outcome]:
     """Hand runs to the workers, no more at a time than they take; yields outcomes as they come."""
+    from seisnb.batch.run import execute
+
     waiting = deque((run, 1) for run in runs)
     ended: queue.SimpleQueue[distributed.Future] = queue.SimpleQueue()
     under_way: dict[object, tuple[distributed.Future, Run, int]] = {}
@@ -243,9 +246,12 @@ _LOST = (
 
 def _outcome_of(future: distributed.Future, run: Run, number: int) -> Outcome:
     """What a worker returned, or that it was lost."""
+    from distributed import KilledWorker
+    from distributed.comm.core import CommClosedError
+
     try:
         return future.result()
-    except distributed.KilledWorker:
+    except KilledWorker:
         error = "its worker died again and again: killed from outside, or out of memory"
     except (CancelledError, CommClosedError) as problem:
         raise SeisnbError(_LOST) from problem
@@ -257,6 +263,8 @@ def _outcome_of(future: distributed.Future, run: Run, number: int) -> Outcome:
 @contextmanager
 def _workers(scheduler: str | None, n_workers: int, n_runs: int) -> Iterator[distributed.Client]:
     """Worker processes of this machine, or those of a scheduler."""
+    import distributed
+
     with tempfile.TemporaryDirectory(prefix="seisnb-dask-") as folder:
         if scheduler is None:
             local = distributed.LocalCluster(

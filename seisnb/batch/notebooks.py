@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import papermill
-
 from seisnb.conventions import InputError, SeisnbError
 
 
@@ -40,6 +38,8 @@ def execute_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) 
     SeisnbError
         A cell failed; the message is the cell's own error.
     """
+    import papermill  # slow to load, and finding a notebook needs none of it
+
     try:
         papermill.execute_notebook(
             str(source),

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ast
 import difflib
+import io
+import json
 import math
+import tokenize
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import nbformat
 
 from seisnb.conventions import InputError
 from seisnb.settings import make_configs
@@ -67,6 +68,48 @@ class Parameter:
         return f"{words}{none}" + (f" ({self.help})" if self.help else "")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A code cell: its text and its tags."""
+
+    source: str
+    tags: tuple[str, ...]
+
+
+def read_code(notebook: Path) -> list[Cell]:
+    """The code cells of a notebook.
+
+    Notes
+    -----
+    The file is read as the JSON that it is: loading nbformat takes longer than all else that a
+    batch does before its first run.
+
+    Raises
+    ------
+    InputError
+        The file is not there, or no notebook of format 4.
+    """
+    try:
+        told = json.loads(notebook.read_text(encoding="utf-8"))
+        if told["nbformat"] != 4:
+            raise InputError(
+                f"{notebook}: is of notebook format {told['nbformat']}; expected 4. Open and save "
+                "it in JupyterLab."
+            )
+        return [
+            Cell(
+                source="".join(cell["source"]),
+                tags=tuple(cell.get("metadata", {}).get("tags", ())),
+            )
+            for cell in told["cells"]
+            if cell["cell_type"] == "code"
+        ]
+    except OSError as error:
+        raise InputError(f"{notebook}: cannot be read ({error.strerror or error}).") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{notebook}: is no Jupyter notebook ({error!r}).") from error
+
+
 def read_parameters(notebook: Path) -> dict[str, Parameter]:
     """The parameters that a notebook declares, in order.
 
@@ -80,52 +123,54 @@ def read_parameters(notebook: Path) -> dict[str, Parameter]:
     InputError
         No such file, no notebook, no such cell, or a default that is no plain value.
     """
-    import papermill  # the notebooks themselves need none of it
-
-    where = f"{notebook.name}, parameters cell"
-    cells = read_notebook(notebook).cells
-    if not any("parameters" in cell.metadata.get("tags", ()) for cell in cells):
+    cells = [cell for cell in read_code(notebook) if "parameters" in cell.tags]
+    if not cells:
         raise InputError(
             f"{notebook}: no cell has the tag 'parameters', so nothing can be set. Tag the cell "
             "that assigns the notebook's parameters."
         )
+    source = cells[0].source
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError as error:
+        raise InputError(
+            f"{notebook.name}, parameters cell, line {error.lineno}: {error.msg}."
+        ) from error
+    comments = _comments(source)
     found = {}
-    for name, told in papermill.inspect_notebook(str(notebook)).items():
+    for node in statements:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if not isinstance(target, ast.Name) or node.value is None:  # type: ignore[attr-defined]
+            continue
         try:
-            default = ast.literal_eval(told["default"])
-        except (ValueError, SyntaxError):
+            default = ast.literal_eval(node.value)  # type: ignore[attr-defined]
+        except ValueError:
             raise InputError(
-                f"{where}: the default of {name} is {told['default']}; expected a plain value, "
-                "such as a number, text, a list or None. Compute from it in a later cell."
+                f"{notebook.name}, parameters cell: the default of {target.id} is "
+                f"{ast.get_source_segment(source, node.value)}; "  # type: ignore[attr-defined]
+                "expected a plain value, such as a number, text, a list or None. Compute from it "
+                "in a later cell."
             ) from None
-        kind = _KINDS.get(told["inferred_type_name"])
+        kind = _KINDS.get(ast.unparse(node.annotation)) if isinstance(node, ast.AnnAssign) else None
         if kind is None and type(default) in _KINDS.values():
             kind = type(default)
-        found[name] = Parameter(name=name, kind=kind, default=default, help=told["help"] or "")
+        found[target.id] = Parameter(
+            name=target.id, kind=kind, default=default, help=comments.get(node.end_lineno or 0, "")
+        )
     return found
 
 
-def read_notebook(notebook: Path) -> nbformat.NotebookNode:
-    """A notebook from its file.
-
-    Raises
-    ------
-    InputError
-        It is not there, or no notebook.
-    """
-    try:
-        return nbformat.read(notebook, as_version=4)
-    except OSError as error:
-        raise InputError(f"{notebook}: cannot be read ({error.strerror or error}).") from error
-    except Exception as error:
-        raise InputError(f"{notebook}: is no Jupyter notebook ({error}).") from error
+def _comments(source: str) -> dict[int, str]:
+    """Comments by line."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
 
 
-def configuration_names(notebook: nbformat.NotebookNode) -> tuple[str, ...]:
+def configuration_names(cells: Iterable[Cell]) -> tuple[str, ...]:
     """The configurations that a notebook asks of :func:`configs_from_parameters`, by name."""
     found: list[str] = []
-    for cell in notebook.cells:
-        if cell.cell_type != "code" or configs_from_parameters.__name__ not in cell.source:
+    for cell in cells:
+        if configs_from_parameters.__name__ not in cell.source:
             continue
         try:
             tree = ast.parse(cell.source)

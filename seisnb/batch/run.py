@@ -8,16 +8,14 @@ from __future__ import annotations
 import base64
 import errno
 import io
-import json
 import os
 import socket
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import nbformat
 import papermill
@@ -28,64 +26,25 @@ from PIL import Image, UnidentifiedImageError
 
 import seisnb
 from seisnb.batch.engine import Watch, WatchedEngine, kill_tree
+from seisnb.batch.record import (
+    FAILURE,
+    KERNEL,
+    MANIFEST,
+    NOTEBOOK,
+    THUMBNAIL,
+    Kind,
+    Outcome,
+    is_finished,
+    read_json,
+    write_json,
+)
 from seisnb.batch.sweep import OUT_DIR, Run
 from seisnb.conventions import OutputError
 from seisnb.io.atomic import replaced
 
-MANIFEST, FAILURE, KERNEL = "manifest.json", "failure.json", "kernel.json"
-NOTEBOOK, THUMBNAIL = "run.ipynb", "thumbnail.png"
-#: Why a run failed: its own code, its kernel's death, a limit, the disk, or a lost worker.
-Kind = Literal["", "cell", "kernel", "limit", "disk", "worker"]
-#: Failures that another attempt may not meet.
-PASSING: tuple[Kind, ...] = ("kernel", "worker")
 #: How long a kernel of an attempt that was lost on another machine may take to end [s].
 _GRACE = 10.0
 _THUMBNAIL_SIZE = (360, 270)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of a run.
-
-    Attributes
-    ----------
-    name : str
-        The run's folder.
-    is_done : bool
-        Its manifest is there.
-    kind, error : str
-        Why not, in one word and in a sentence.
-    seconds : float
-        What the attempt took.
-    n_bytes : int
-        The most memory seen.
-    n_attempts : int
-        How many there were.
-    """
-
-    name: str
-    is_done: bool
-    kind: Kind = ""
-    error: str = ""
-    seconds: float = 0.0
-    n_bytes: int = 0
-    n_attempts: int = 1
-
-
-def is_finished(run: Run, root: Path) -> bool:
-    """The run's manifest is there and every file that it lists is as it says."""
-    folder = root / run.name
-    told = read_json(folder / MANIFEST)
-    files = told.get("files")
-    if told.get("key") != run.key or not isinstance(files, dict):
-        return False
-    for name, size in files.items():
-        try:
-            if (folder / name).stat().st_size != size:
-                return False
-        except OSError:
-            return False
-    return True
 
 
 def execute(run: Run, root: Path, n_attempts: int = 1) -> Outcome:
@@ -172,9 +131,9 @@ def _finish(run: Run, folder: Path, outcome: Outcome) -> None:
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name != MANIFEST
         }
-        _write_json(folder / MANIFEST, {**_record(run, outcome), "files": files})
+        write_json(folder / MANIFEST, {**_record(run, outcome), "files": files})
     else:
-        _write_json(folder / FAILURE, _record(run, outcome))
+        write_json(folder / FAILURE, _record(run, outcome))
 
 
 def _record(run: Run, outcome: Outcome) -> dict[str, Any]:
@@ -223,7 +182,7 @@ def _note_kernel(folder: Path, pid: int) -> None:
         told = {
             "pid": pid, "command": psutil.Process(pid).cmdline(), "host": socket.gethostname(),
         }  # fmt: skip
-        _write_json(folder / KERNEL, told)
+        write_json(folder / KERNEL, told)
 
 
 def _end_former(folder: Path) -> None:
@@ -238,18 +197,3 @@ def _end_former(folder: Path) -> None:
         # the command holds the kernel's own connection file; a time would not survive a clock reset
         if psutil.Process(told["pid"]).cmdline() == told["command"]:
             kill_tree(told["pid"])
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from its file; empty where there is none."""
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _write_json(path: Path, told: Mapping[str, Any]) -> None:
-    """A JSON object into its file, whole or not at all."""
-    with replaced(path, where="batch") as temporary:
-        temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

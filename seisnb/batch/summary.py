@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from seisnb import __version__
 from seisnb.batch.parameters import SETTINGS
-from seisnb.batch.run import FAILURE, MANIFEST, NOTEBOOK, THUMBNAIL, Outcome, read_json
+from seisnb.batch.record import FAILURE, MANIFEST, NOTEBOOK, THUMBNAIL, Outcome, read_json
 from seisnb.batch.sweep import Run
-from seisnb.dashboards.page import STYLE, write_page
+from seisnb.dashboards.style_sheet import STYLE, write_page
 
 _STYLE = """
 .runs { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 1.2rem;

@@ -34,7 +34,7 @@ from seisnb.batch.parameters import (
     Parameter,
     check_parameters,
     configuration_names,
-    read_notebook,
+    read_code,
     read_parameters,
 )
 from seisnb.conventions import InputError
@@ -197,7 +197,7 @@ class Sweep:
         for number, block in enumerate(self.blocks, 1):
             where = f"runs {number}, {block.notebook.name}"
             declared = read_parameters(block.notebook)
-            configurations = configuration_names(read_notebook(block.notebook))
+            configurations = configuration_names(read_code(block.notebook))
             for values, repetition in block.combinations():
                 _check_free(values, where)
                 checked = check_parameters(values, declared, configurations, where=where)
@@ -378,11 +378,7 @@ def _checksum(path: Path, _size: int, _changed: int) -> str:
 @lru_cache(maxsize=64)
 def _code(notebook: Path) -> str:
     """SHA-256 of all that a notebook does: its code and tags; neither outputs nor text count."""
-    cells = [
-        [cell.source, cell.metadata.get("tags", [])]
-        for cell in read_notebook(notebook).cells
-        if cell.cell_type == "code"
-    ]
+    cells = [[cell.source, cell.tags] for cell in read_code(notebook)]
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 

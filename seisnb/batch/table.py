@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seisnb.batch.driver import Watcher
-from seisnb.batch.run import Outcome
+from seisnb.batch.record import Outcome
 from seisnb.batch.sweep import Run
 
 #: Failures that the table keeps in sight.

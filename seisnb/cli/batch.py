@@ -98,7 +98,7 @@ def _agrees(n_runs: int) -> bool:
 def _list_runs(sweep: Any, out: Path) -> int:
     """Every run, and whether it is finished."""
     from seisnb.batch.driver import RUNS
-    from seisnb.batch.run import is_finished
+    from seisnb.batch.record import is_finished
 
     runs = sweep.runs()
     for run in runs:

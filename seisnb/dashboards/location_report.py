@@ -18,8 +18,9 @@ from seisnb.dashboards.figures.location import (
     residual_figure,
     shift_figure,
 )
-from seisnb.dashboards.page import Plate, notes_html, page_html, table_html, write_page
+from seisnb.dashboards.page import Plate, notes_html, page_html, table_html
 from seisnb.dashboards.report import shown_settings
+from seisnb.dashboards.style_sheet import write_page
 from seisnb.location import LocationConfig
 
 #: Events whose clouds the report shows, those best constrained first; and rows of its table.

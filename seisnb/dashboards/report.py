@@ -14,7 +14,8 @@ from seisnb.conventions import ENSEMBLE, check_dataset
 from seisnb.dashboards import figures
 from seisnb.dashboards.diagnosis import diagnosis_table
 from seisnb.dashboards.figures.style import display_of, is_marine, number, settings_of, surface_name
-from seisnb.dashboards.page import Plate, notes_html, page_html, table_html, write_page
+from seisnb.dashboards.page import Plate, notes_html, page_html, table_html
+from seisnb.dashboards.style_sheet import write_page
 from seisnb.prior import PriorConfig
 from seisnb.settings import list_settings
 from seisnb.tomography import TomographyConfig

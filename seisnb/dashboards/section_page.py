@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from seisnb.conventions import InputError
 from seisnb.dashboards.figures.style import number, plain
-from seisnb.dashboards.page import STYLE, write_page
 from seisnb.dashboards.section_data import MISSING, N_CODES, SectionData, overlay_bytes
+from seisnb.dashboards.style_sheet import STYLE, write_page
 
 #: Largest page [byte]; values are rounded until it fits.
 MAX_PAGE = 5_000_000

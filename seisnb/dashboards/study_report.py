@@ -11,7 +11,8 @@ from bokeh.embed import components
 from bokeh.model import Model
 
 import seisnb
-from seisnb.dashboards.page import Plate, library_html, page_html, write_page
+from seisnb.dashboards.page import Plate, library_html, page_html
+from seisnb.dashboards.style_sheet import write_page
 
 __all__ = ["figure_html", "library_html", "write_study_report"]
 

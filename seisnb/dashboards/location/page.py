@@ -9,7 +9,8 @@ from pathlib import Path
 import xarray as xr
 
 from seisnb.dashboards.figures.location import event_figure, model_figure, residual_figure
-from seisnb.dashboards.page import Plate, page_html, write_page
+from seisnb.dashboards.page import Plate, page_html
+from seisnb.dashboards.style_sheet import write_page
 
 
 def write_event_page(hypocentre: xr.Dataset, path: str | os.PathLike[str]) -> Path:
