@@ -106,7 +106,7 @@ class Run:
     def key(self) -> str:
         """SHA-256 over the notebook's code, parameters, inputs and seisnb's version, 16 digits."""
         content = [
-            _code(self.notebook), dict(self.parameters), dict(self.inputs), seisnb.__version__,
+            _code(self.notebook, *_state(self.notebook)), dict(self.parameters), dict(self.inputs), seisnb.__version__,
         ]  # fmt: skip
         text = json.dumps(content, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -364,8 +364,13 @@ def _inputs(value: Any, folder: Path) -> Iterator[tuple[str, str]]:
 
 def _checksum_of(path: Path) -> str:
     """SHA-256 of a file as it is now."""
+    return _checksum(path, *_state(path))
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """What changes with a file: its size and the time of its last change."""
     status = path.stat()
-    return _checksum(path, status.st_size, status.st_mtime_ns)
+    return status.st_size, status.st_mtime_ns
 
 
 @lru_cache(maxsize=4096)
@@ -376,7 +381,7 @@ def _checksum(path: Path, _size: int, _changed: int) -> str:
 
 
 @lru_cache(maxsize=64)
-def _code(notebook: Path) -> str:
+def _code(notebook: Path, _size: int, _changed: int) -> str:
     """SHA-256 of all that a notebook does: its code and tags; neither outputs nor text count."""
     cells = [[cell.source, cell.tags] for cell in read_code(notebook)]
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
