@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
 import queue
+import signal
 import socket
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -32,8 +35,8 @@ if TYPE_CHECKING:  # both take a second to load, and a batch that is finished ne
 ASK_ABOVE = 1000
 #: Folder of the runs, and the file that one driver holds.
 RUNS, LOCK = "runs", ".lock"
-#: How often the driver looks up while nothing happens [s].
-_LOOK = 0.2
+#: How often the driver looks up while nothing happens, and asks for the number of workers [s].
+_LOOK, _ASK = 0.2, 2.0
 
 
 class Watcher(Protocol):
@@ -159,7 +162,7 @@ def run_batch(
         outcomes: list[Outcome] = []
         try:
             if left:
-                with _workers(scheduler, n_workers, len(left)) as client:
+                with _heard(), _workers(scheduler, n_workers, len(left)) as client:
                     for outcome in _outcomes(client, left, place, n_retries, watcher, cancel):
                         outcomes.append(outcome)
         finally:
@@ -199,10 +202,12 @@ def _outcomes(
     waiting = deque((run, 1) for run in runs)
     ended: queue.SimpleQueue[distributed.Future] = queue.SimpleQueue()
     under_way: dict[object, tuple[distributed.Future, Run, int]] = {}
-    is_stopping = False
+    is_stopping, n_slots, asked = False, 0, -math.inf
     while waiting or under_way:
         is_stopping = is_stopping or cancel()
-        while waiting and not is_stopping and len(under_way) < _n_slots(client):
+        if time.monotonic() - asked > _ASK:
+            n_slots, asked = max(sum(client.nthreads().values()), 1), time.monotonic()
+        while waiting and not is_stopping and len(under_way) < n_slots:
             run, number = waiting.popleft()
             future = client.submit(
                 execute, run, place, number, key=f"{run.name}-{number}-{os.getpid()}", pure=False
@@ -215,7 +220,6 @@ def _outcomes(
         try:
             future = ended.get(timeout=_LOOK)
         except queue.Empty:
-            _check_alive(client)
             watcher.look()
             continue
         _, run, number = under_way.pop(future.key)
@@ -228,15 +232,15 @@ def _outcomes(
         yield outcome
 
 
-def _n_slots(client: distributed.Client) -> int:
-    """How many runs the workers take at a time."""
-    return max(sum(client.nthreads().values()), 1)
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Say what it means that the scheduler answers no more."""
+    from distributed.comm.core import CommClosedError
 
-
-def _check_alive(client: distributed.Client) -> None:
-    """Raise where the scheduler is gone."""
-    if client.status not in ("running", "connecting"):
-        raise SeisnbError(_LOST)
+    try:
+        yield
+    except (CommClosedError, CancelledError, TimeoutError) as error:
+        raise SeisnbError(_LOST) from error
 
 
 _LOST = (
@@ -253,8 +257,8 @@ def _outcome_of(future: distributed.Future, run: Run, number: int) -> Outcome:
         return future.result()
     except KilledWorker:
         error = "its worker died again and again: killed from outside, or out of memory"
-    except (CancelledError, CommClosedError) as problem:
-        raise SeisnbError(_LOST) from problem
+    except (CancelledError, CommClosedError):
+        raise
     except Exception as problem:  # noqa: BLE001 (a worker that cannot even load the run)
         error = f"its worker failed: {type(problem).__name__}: {problem}"
     return Outcome(name=run.name, is_done=False, kind="worker", error=error, n_attempts=number)
@@ -269,15 +273,36 @@ def _workers(scheduler: str | None, n_workers: int, n_runs: int) -> Iterator[dis
         if scheduler is None:
             local = distributed.LocalCluster(
                 n_workers=min(worker_count(n_workers), n_runs), threads_per_worker=1,
-                processes=True, dashboard_address=None, local_directory=folder,
+                processes=True, dashboard_address=":0", local_directory=folder,
                 memory_limit=0,  # runs have limits of their own; a spilling worker is no help
                 silence_logs=logging.CRITICAL,
             )  # fmt: skip
             with local, distributed.Client(local) as client:
+                client.register_plugin(_deaf(), name="seisnb-deaf")
                 yield client
         else:
-            with distributed.Client(scheduler, timeout=10) as client:
+            try:
+                client = distributed.Client(scheduler, timeout=10)
+            except (OSError, ValueError) as error:
+                raise SeisnbError(
+                    f"batch: no scheduler answers at {scheduler} ({error}). Start one with "
+                    "'dask scheduler', or leave --scheduler out to use this machine."
+                ) from error
+            with client:
                 yield client
+
+
+def _deaf() -> distributed.WorkerPlugin:
+    """Lets workers on this machine overhear Ctrl-C: a terminal sends it to them too."""
+    import distributed
+
+    class Deaf(distributed.WorkerPlugin):
+        def setup(self, worker: object) -> None:
+            signal.signal(
+                signal.SIGINT, lambda *_: None
+            )  # not SIG_IGN, which kernels would inherit
+
+    return Deaf()
 
 
 @contextmanager

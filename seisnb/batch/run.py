@@ -102,7 +102,7 @@ def _attempt(run: Run, folder: Path, watch: Watch) -> tuple[Kind, str]:
     except papermill.PapermillExecutionError as problem:
         text = f"{problem.ename}: {problem.evalue}"
         is_full = os.strerror(errno.ENOSPC) in text
-        return "disk" if is_full else "cell", f"cell {problem.cell_index + 1}: {text}"
+        return "disk" if is_full else "cell", f"In [{problem.exec_count}]: {text}"
     except DeadKernelError:
         if watch.killed_for:
             return "limit", f"stopped: {watch.killed_for}"

@@ -105,9 +105,8 @@ class Run:
     @cached_property
     def key(self) -> str:
         """SHA-256 over the notebook's code, parameters, inputs and seisnb's version, 16 digits."""
-        content = [
-            _code(self.notebook, *_state(self.notebook)), dict(self.parameters), dict(self.inputs), seisnb.__version__,
-        ]  # fmt: skip
+        code = _code(self.notebook, *_state(self.notebook))
+        content = [code, dict(self.parameters), dict(self.inputs), seisnb.__version__]
         text = json.dumps(content, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
