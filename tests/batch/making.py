@@ -55,10 +55,10 @@ def start(sweep: Path, out: Path, *options: str, prefix=(), **more) -> subproces
     )  # fmt: skip
 
 
-def batch(sweep: Path, out: Path, *options: str, prefix=()) -> tuple[int, str]:
+def batch(sweep: Path, out: Path, *options: str, prefix=(), timeout=240) -> tuple[int, str]:
     """Exit code and all that was said."""
     process = start(sweep, out, *options, prefix=prefix)
-    said, _ = process.communicate(timeout=240)
+    said, _ = process.communicate(timeout=timeout)
     return process.returncode, said
 
 
