@@ -45,6 +45,8 @@ from seisnb.io.atomic import replaced
 #: How long a kernel of an attempt that was lost on another machine may take to end [s].
 _GRACE = 10.0
 _THUMBNAIL_SIZE = (360, 270)
+#: Tag of the cell whose picture stands for the run.
+THUMBNAIL_TAG = "thumbnail"
 
 
 def execute(run: Run, root: Path, n_attempts: int = 1) -> Outcome:
@@ -151,13 +153,12 @@ def _record(run: Run, outcome: Outcome) -> dict[str, Any]:
 
 
 def _keep(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    """Write the notebook as far as it ran, and its first picture."""
+    """Write the notebook as far as it ran, and a picture: of the cell tagged so, or its first."""
     notebook.metadata.pop("widgets", None)  # megabytes that no batch looks at
     with replaced(folder / NOTEBOOK, where="batch") as temporary:
         nbformat.write(notebook, temporary)
-    if (folder / THUMBNAIL).exists():
-        return
-    for cell in notebook.cells:
+    told = [cell for cell in notebook.cells if THUMBNAIL_TAG in cell.metadata.get("tags", ())]
+    for cell in [*told, *notebook.cells]:
         for output in cell.get("outputs", ()):
             picture = output.get("data", {}).get("image/png")
             if picture:
