@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from typing import TypeVar
 
@@ -32,18 +32,48 @@ def worker_count(n_workers: int) -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+class _Limits:
+    """The limit on linear algebra, which is of the whole process: kept while anybody is inside."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._way_back = ExitStack()
+
+    def enter(self) -> None:
+        """One more works under the limit."""
+        with self._lock:
+            if self._n_inside == 0:
+                torch = sys.modules.get("torch")
+                if torch:
+                    self._way_back.callback(torch.set_num_threads, torch.get_num_threads())
+                self._way_back.enter_context(threadpool_limits(limits=1))
+            self._n_inside += 1
+        _one_torch_thread()
+
+    def leave(self) -> None:
+        """One less; the last one lifts the limit."""
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._way_back.close()
+
+
+_limits = _Limits()
+
+
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Linear algebra on one thread: results do not depend on how many workers share the machine."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else 1
-    _one_torch_thread()
+    """Linear algebra on one thread: results do not depend on how many workers share the machine.
+
+    Blocks may overlap in several threads: the limit holds until the last of them is left, so that
+    the end of one piece of work changes no digit of another.
+    """
+    _limits.enter()
     try:
-        with threadpool_limits(limits=1):
-            yield
+        yield
     finally:
-        if torch:
-            torch.set_num_threads(before)
+        _limits.leave()
 
 
 def in_parallel(

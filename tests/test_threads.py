@@ -1,0 +1,54 @@
+"""Work in threads: order, cancel, and a limit on linear algebra that overlapping blocks share."""
+
+import threading
+
+import pytest
+import torch
+from threadpoolctl import threadpool_info
+
+from seisnb.threads import in_parallel, single_threaded
+
+
+def n_threads():
+    """What linear algebra may use now, at most."""
+    return max(
+        [torch.get_num_threads(), *(told["num_threads"] for told in threadpool_info())], default=1
+    )
+
+
+def test_the_limit_holds_until_the_last_of_overlapping_blocks_is_left():
+    torch.set_num_threads(2)
+    entered, may_leave = threading.Event(), threading.Event()
+
+    def other():
+        with single_threaded():
+            entered.set()
+            assert may_leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert entered.wait(10)
+    with single_threaded():
+        may_leave.set()
+        thread.join()
+        assert n_threads() == 1
+        with single_threaded():
+            pass
+        assert n_threads() == 1
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_items_come_back_with_their_results_and_none_after_a_cancel(n_workers):
+    found = dict(in_parallel(lambda i: (i * i, n_threads()), list(range(8)), n_workers=n_workers))
+    assert found == {i: (i * i, 1) for i in range(8)}
+    seen = []
+    for item, _ in in_parallel(
+        lambda i: i, list(range(100)), n_workers=n_workers, is_cancelled=lambda: len(seen) > 2
+    ):
+        seen.append(item)
+    assert 3 <= len(seen) <= 3 + n_workers
+    with pytest.raises(ZeroDivisionError):
+        list(in_parallel(lambda i: 1 // i, [1, 0], n_workers=n_workers))
+    with single_threaded():
+        assert n_threads() == 1
