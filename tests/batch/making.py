@@ -46,13 +46,19 @@ def executed(folder: Path) -> list[int]:
     return sorted(map(int, log.read_text().split())) if log.exists() else []
 
 
+#: Every process that was started: the fixture ``nobody_stays`` ends those that a failed test left.
+started: list[subprocess.Popen] = []
+
+
 def start(sweep: Path, out: Path, *options: str, prefix=(), **more) -> subprocess.Popen:
     """The command line in a process of its own, with a session of its own."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*prefix, sys.executable, "-m", "seisnb", "batch", str(sweep), "--out", str(out), *options],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"}, **more,
     )  # fmt: skip
+    started.append(process)
+    return process
 
 
 def batch(sweep: Path, out: Path, *options: str, prefix=(), timeout=240) -> tuple[int, str]:
