@@ -9,16 +9,38 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import papermill
 
-from seisnb.cli.commands import CONFIGS, prepare_folder
-from seisnb.conventions import Cancelled, InputError, SeisnbError
-from seisnb.location import LocationConfig
-from seisnb.settings import make_configs, parse_assignments
+def add_demo(commands: Any) -> None:
+    """Add the command and its options."""
+    command = commands.add_parser(
+        "demo",
+        help="from a synthetic survey to earthquakes on the plate boundary",
+        description="Executes notebooks/survey_to_source.ipynb: a marine survey gives an ensemble "
+        "of velocity models, earthquakes are located over it and held against the plate boundary. "
+        "Writes the executed notebook, ensemble.nc, report.html, hypocentres.nc, catalogue.xml and "
+        "location.html to DIR.",
+        epilog="example: seisnb demo --out demo --members 32",
+    )
+    command.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
+    command.add_argument("--members", metavar="N", type=int, default=64, help="models (64)")
+    command.add_argument("--events", metavar="N", type=int, default=12, help="earthquakes (12)")
+    command.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (0)")
+    command.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="any setting of tomography, prior or location",
+    )
 
 
 def run_demo(args: argparse.Namespace) -> int:
     """Execute the notebook from the survey to the source on its synthetic data."""
+    from seisnb.cli.commands import CONFIGS, prepare_folder
+    from seisnb.conventions import Cancelled
+    from seisnb.location import LocationConfig
+    from seisnb.settings import make_configs, parse_assignments
+
     out = prepare_folder(args.out).resolve()
     parameters: dict[str, Any] = {
         "n_members": args.members,
@@ -55,6 +77,8 @@ def find_notebook(name: str) -> Path:
     InputError
         Neither place has it.
     """
+    from seisnb.conventions import InputError
+
     places = [Path(__file__).resolve().parents[2] / "notebooks"]
     places.append(Path(sys.prefix) / "share" / "seisnb" / "notebooks")
     for place in places:
@@ -74,6 +98,10 @@ def execute_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) 
     SeisnbError
         A cell failed; the message is the cell's own error.
     """
+    import papermill
+
+    from seisnb.conventions import SeisnbError
+
     try:
         papermill.execute_notebook(
             str(source),
