@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import re
 
 import labkit
@@ -11,16 +11,14 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def load_gallery():
-    path = labkit.REPOSITORY / "notebooks" / "gallery.py"
-    spec = importlib.util.spec_from_file_location("gallery", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def gallery(monkeypatch):
+    """The script as a module."""
+    monkeypatch.syspath_prepend(labkit.REPOSITORY / "notebooks")
+    return importlib.import_module("gallery")
 
 
-def test_pages_stand_alone(page, tmp_path, monkeypatch):
-    gallery = load_gallery()
+def test_pages_stand_alone(page, gallery, tmp_path, monkeypatch):
     small = {"settings": {"n_samples": 200}}
     monkeypatch.setattr(gallery, "SIZES", {"location": small})
     assert gallery.main([str(tmp_path)]) == 0
@@ -34,6 +32,6 @@ def test_pages_stand_alone(page, tmp_path, monkeypatch):
         assert (tmp_path / "location" / href).is_file(), href
 
 
-def test_a_name_that_is_none_is_refused(tmp_path, capsys):
-    assert load_gallery().main([str(tmp_path), "nosuch"]) == 2
+def test_a_name_that_is_none_is_refused(gallery, tmp_path, capsys):
+    assert gallery.main([str(tmp_path), "nosuch"]) == 2
     assert "nosuch" in capsys.readouterr().err
