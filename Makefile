@@ -1,4 +1,4 @@
-# make demo | test | quick | lint | widgets | lab | voila | bench | study | lock; each sets up what it needs.
+# make demo | test | quick | lint | widgets | lab | voila | gallery | pictures | binder | bench | study | lock; each sets up what it needs.
 # PYTHON picks the interpreter, PIP_OPTIONS goes to every pip install, OUT is the demo's folder.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -9,7 +9,7 @@ PYTEST_OPTIONS ?=
 OUT ?= results/demo
 STUDY ?= results/study
 JOBS ?= 2
-LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
+LAB_OPTIONS ?=
 TORCH := torch==2.13.0
 PIP := -m pip install --disable-pip-version-check $(PIP_OPTIONS)
 STAMP := $(VENV)/.installed
@@ -18,7 +18,7 @@ STATIC := seisnb/dashboards/static
 export SEISNB_DATA ?= $(abspath $(CURDIR)/../shared/data)
 export SEISNB_SCREENSHOTS ?= $(CURDIR)/results/screenshots
 
-.PHONY: help setup demo test quick lint format widgets node lab voila bench study lock browser clean
+.PHONY: help setup demo test quick lint format widgets node lab voila gallery pictures binder bench study lock browser clean
 .DEFAULT_GOAL := help
 
 help:
@@ -75,10 +75,22 @@ format: $(STAMP)
 	$(BIN)/nbstripout $(NOTEBOOKS)
 
 lab: $(STAMP)
-	$(BIN)/jupyter lab $(LAB_OPTIONS) notebooks/tomography.ipynb
+	$(BIN)/seisnb lab $(LAB_OPTIONS)
 
 voila: $(STAMP)
-	$(BIN)/voila notebooks/dashboard.ipynb
+	$(BIN)/seisnb voila
+
+# The notebooks at small sizes as web pages: results/gallery/index.html.
+gallery: $(STAMP)
+	$(BIN)/python notebooks/gallery.py
+
+# The pictures of README and welcome.ipynb, from results/demo.
+pictures: demo browser
+	$(BIN)/python notebooks/figures/draw.py $(OUT)
+
+# Binder's steps in a clean environment, then a browser at every door; many minutes.
+binder: $(STAMP) browser
+	binder/prove.sh
 
 bench: $(STAMP)
 	$(BIN)/python $(PIP) -q -c requirements.lock -e '.[benchmark]'

@@ -129,7 +129,11 @@ def parse_assignments(assignments: Iterable[str], *, where: str) -> dict[str, st
 
 
 def make_configs(
-    groups: Mapping[str, type], settings: Mapping[str, object], *, where: str
+    groups: Mapping[str, type],
+    settings: Mapping[str, object],
+    *,
+    where: str,
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Configurations with some fields set by name.
 
@@ -142,6 +146,8 @@ def make_configs(
         values, converted to the field's annotated type.
     where : str
         What the caller calls these settings, for messages: ``--set`` or ``settings``.
+    defaults : mapping of str to mapping, optional
+        Fields by group that hold where no setting names them, instead of the class's own.
 
     Returns
     -------
@@ -176,7 +182,11 @@ def make_configs(
                 + (f" ({setting.help})." if setting.help else ".")
             ) from None
         values[setting.group][setting.name] = converted
-    return {group: config(**values[group]) for group, config in groups.items()}
+    begin = defaults or {}
+    return {
+        group: config(**{**begin.get(group, {}), **values[group]})
+        for group, config in groups.items()
+    }
 
 
 def _find(name: str, known: list[Setting], where: str) -> Setting:

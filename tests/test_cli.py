@@ -207,7 +207,7 @@ def test_demo_runs_the_notebook_and_says_where(tmp_path, monkeypatch, capsys):
         target.write_text("{}")
         (target.parent / "location.html").write_text("<html>")
 
-    monkeypatch.setattr("seisnb.cli.demo.execute_notebook", execute)
+    monkeypatch.setattr("seisnb.batch.notebooks.execute_notebook", execute)
     assert run("demo", "--out", tmp_path / "demo", "--members", 5, "--set", "cell=0.5") == 0
     assert given["source"].name == "survey_to_source.ipynb"
     assert given["n_members"] == 5
@@ -217,6 +217,6 @@ def test_demo_runs_the_notebook_and_says_where(tmp_path, monkeypatch, capsys):
 
 
 def test_demo_without_a_report_is_no_success(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("seisnb.cli.demo.execute_notebook", lambda *_: None)
+    monkeypatch.setattr("seisnb.batch.notebooks.execute_notebook", lambda *_: None)
     assert run("demo", "--out", tmp_path) == EXIT_CANCELLED
     assert "stopped before the report" in capsys.readouterr().err

@@ -131,3 +131,10 @@ def test_real_configurations_are_described_and_settable_from_their_own_text():
         assert line.startswith(setting.full_name)
         made = make_configs(groups, {setting.full_name: str(setting.default)}, where="set")
         assert getattr(made["prior"], setting.name) == setting.default
+
+
+def test_defaults_hold_where_nothing_is_set():
+    defaults = {"run": {"n_members": 20, "seed": 3}}
+    made = make_configs(GROUPS, {"n_members": 8}, where="settings", defaults=defaults)
+    assert (made["run"].n_members, made["run"].seed) == (8, 3)
+    assert made["prior"] == Prior()

@@ -222,12 +222,14 @@ def check_parameters(
                 f"{', '.join(declared)}."
             )
     found = {name: _checked(value, declared[name], where) for name, value in values.items()}
-    _configs({**{n: p.default for n, p in declared.items()}, **found}, configurations, {}, where)
+    _configs({**{n: p.default for n, p in declared.items()}, **found}, configurations, where)
     return found
 
 
 def configs_from_parameters(
-    namespace: Mapping[str, Any], *configurations: str, **fixed: Any
+    namespace: Mapping[str, Any],
+    *configurations: str,
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Configurations from the parameters of the notebook that calls it.
 
@@ -238,8 +240,8 @@ def configs_from_parameters(
     *configurations : str
         Names of :data:`CONFIGURATIONS`. A parameter named like one of their fields sets it, and
         so does every entry of the parameter ``settings``.
-    **fixed
-        Fields with other defaults here, which ``settings`` may still set.
+    defaults : mapping of str to mapping, optional
+        Fields that begin elsewhere here than in their configurations, by configuration.
 
     Returns
     -------
@@ -261,10 +263,10 @@ def configs_from_parameters(
     cells = [str(text) for text in namespace.get("In", ())]
     injected = [text for text in cells if text.startswith(_INJECTED)]
     given = _assigned(injected[-1]) if injected else ()
-    defaults = _defaults(cells)
+    own = _defaults(cells)
     declared = {
         name: Parameter(
-            name=name, kind=_kind(kind), default=defaults.get(name, namespace[name]), help=""
+            name=name, kind=_kind(kind), default=own.get(name, namespace[name]), help=""
         )
         for name, kind in dict(namespace.get("__annotations__", {})).items()
         if name in namespace
@@ -273,11 +275,14 @@ def configs_from_parameters(
         name: None for name in given if name not in declared
     }
     checked = check_parameters(values, declared, where=where)
-    return _configs(checked, configurations, fixed, where)
+    return _configs(checked, configurations, where, defaults)
 
 
 def _configs(
-    values: Mapping[str, Any], configurations: Iterable[str], fixed: Mapping[str, Any], where: str
+    values: Mapping[str, Any],
+    configurations: Iterable[str],
+    where: str,
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Configurations with their same-named parameters and ``settings`` set."""
     groups = {name: getattr(import_module(m), c) for name, (m, c) in _known(configurations).items()}
@@ -286,15 +291,10 @@ def _configs(
     settings: dict[str, Any] = {}
     for group, config in groups.items():
         for field in fields(config):
-            for given in (fixed, values):
-                if given.get(field.name) is not None:
-                    settings[f"{group}.{field.name}"] = given[field.name]
-    for name, value in dict(values.get(SETTINGS) or {}).items():
-        bare = [full for full in settings if full.partition(".")[2] == name]
-        for full in bare if name not in values else ():
-            del settings[full]
-        settings[name] = value
-    return make_configs(groups, settings, where=f"{where}, {SETTINGS}")
+            if values.get(field.name) is not None:
+                settings[f"{group}.{field.name}"] = values[field.name]
+    settings |= dict(values.get(SETTINGS) or {})
+    return make_configs(groups, settings, where=f"{where}, {SETTINGS}", defaults=defaults)
 
 
 def _known(configurations: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -1,8 +1,9 @@
-"""The command line: ``seisnb tomography``, ``locate``, ``resolution``, ``batch``, ``verify``, ...
+"""The command line: ``seisnb tomography``, ``locate``, ``batch``, ``lab`` and the others.
 
 Nothing heavy is imported here, so that ``seisnb --help`` answers at once, and so that no thread
 is running yet when :func:`seisnb.interrupts.held_interrupts` takes over Ctrl-C.
-Exit codes: 0 done, 2 bad input or a result that could not be written, 130 cancelled.
+Exit codes: 0 done, 1 problems found by ``doctor``, 2 bad input or a result that could not be
+written, 130 cancelled.
 """
 
 from __future__ import annotations
@@ -15,11 +16,33 @@ from typing import Any, NoReturn
 
 from seisnb import __version__
 from seisnb.cli.batch import add_batch
+from seisnb.cli.demo import add_demo
+from seisnb.cli.doctor import add_doctor
 from seisnb.cli.locate import add_locate
 from seisnb.cli.resolution import add_resolution
+from seisnb.cli.servers import add_lab, add_voila
 from seisnb.interrupts import EXIT_CANCELLED, held_interrupts
 
 EXIT_BAD_INPUT = 2
+#: Commands that leave Ctrl-C to the program or the kernel that they run.
+_UNHELD = ("batch", "demo", "doctor", "lab", "voila")
+#: Commands that hand on the options that they do not know.
+_HANDING_ON = ("lab", "voila")
+
+_EPILOG = """\
+examples:
+  seisnb doctor
+  seisnb demo --out demo
+  seisnb tomography line7.sgt --out line7 --pick-std 3%+0.0005
+
+Every command tells more: seisnb tomography --help.
+
+exit codes:
+  0    done; doctor: no problems
+  1    doctor found problems, or runs of a batch failed
+  2    bad input, or a result that could not be written; one line says which
+  130  cancelled; what was done is kept, and the same command goes on from there
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,10 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 2 bad input, 130 cancelled.
+        0 done, 1 problems found by ``doctor``, 2 bad input, 130 cancelled.
     """
-    args = _parser().parse_args(arguments)
-    if args.command in ("demo", "batch"):  # their kernels must get signals
+    parser = _parser()
+    args, further = parser.parse_known_args(arguments)
+    if further and args.command not in _HANDING_ON:
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
+    args.further = further
+    if args.command in _UNHELD:
         return _run(args)
     with held_interrupts() as args.interrupts:
         return _run(args)
@@ -55,6 +82,14 @@ def _run(args: argparse.Namespace) -> int:
             from seisnb.cli.batch import run_batch_command
 
             return run_batch_command(args)
+        if args.command == "doctor":
+            from seisnb.cli.doctor import run_doctor
+
+            return run_doctor(args)
+        if args.command in ("lab", "voila"):
+            from seisnb.cli.servers import run_lab, run_voila
+
+            return (run_lab if args.command == "lab" else run_voila)(args)
         if args.command == "verify":
             from seisnb.cli.verify import STUDIES
 
@@ -101,7 +136,12 @@ class _ListSettings(argparse.Action):
 
 def _parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    parser = _Parser(prog="seisnb", description="Seismic velocity models with an uncertainty.")
+    parser = _Parser(
+        prog="seisnb",
+        description="Seismic velocity models and hypocentres with an uncertainty.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"seisnb {__version__}")
     commands = parser.add_subparsers(
         dest="command", title="commands", metavar="COMMAND", required=True, parser_class=_Parser
@@ -111,7 +151,10 @@ def _parser() -> argparse.ArgumentParser:
     add_resolution(commands)
     add_batch(commands)
     _add_verify(commands)
-    _add_demo(commands)
+    add_demo(commands)
+    add_lab(commands)
+    add_voila(commands)
+    add_doctor(commands)
     return parser
 
 
@@ -120,8 +163,12 @@ def _add_tomography(commands: Any) -> None:
     command = commands.add_parser(
         "tomography",
         help="first-arrival picks of one line in, an ensemble of velocity models out",
-        description="Writes DIR/ensemble.nc and DIR/report.html. Run it again to resume a run "
+        description="Writes DIR/ensemble.nc and DIR/report.html. Run it again to resume a run\n"
         "that was stopped. Ctrl-C keeps the members that are done.",
+        epilog="examples:\n  seisnb tomography line7.sgt --out line7 --pick-std 3%+0.0005\n"
+        "  seisnb tomography tx.in --out line8 --phases 1,5 --surface seafloor.txt "
+        "--water-velocity 1.5",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("picks", metavar="PICKS", type=Path, help="file of picks")
     command.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
@@ -167,7 +214,12 @@ def _add_tomography(commands: Any) -> None:
 
 def _add_verify(commands: Any) -> None:
     """``seisnb verify coverage``, ``seisnb verify line`` and ``seisnb verify gold``."""
-    command = commands.add_parser("verify", help="rerun the studies of what intervals are worth")
+    command = commands.add_parser(
+        "verify",
+        help="rerun the studies of what intervals are worth",
+        epilog="example: seisnb verify coverage --case small --truths 20 --members 39 --out study",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     studies = command.add_subparsers(
         dest="study", title="studies", metavar="STUDY", required=True, parser_class=_Parser
     )
@@ -176,6 +228,7 @@ def _add_verify(commands: Any) -> None:
         help="invert known truths and count how often intervals hold them",
         description="Writes DIR/study.nc, DIR/summary.nc and DIR/tables.txt. Run it again to "
         "resume a study that was stopped; further methods in the same DIR join the tables.",
+        epilog="example: seisnb verify coverage --case small --truths 20 --members 39 --out study",
     )
     study.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
     study.add_argument(
@@ -197,6 +250,7 @@ def _add_verify(commands: Any) -> None:
         description="Prints distances to the exact posterior beside the floor of independent exact "
         "draws, and the spread over the exact one by part of the line. vsvgd and gfsf, the "
         "published method, take minutes, and hours with --published.",
+        epilog="example: seisnb verify line --engines rml,svgd --length 0.15",
     )
     line.add_argument(
         "--engines", metavar="A,B", default="rml,svgd", help="of rml, svgd, vsvgd, gfsf (rml,svgd)"
@@ -221,6 +275,7 @@ def _add_verify(commands: Any) -> None:
         description="Writes DIR/gold.nc and DIR/gold.txt: mean and std of every cell against long "
         "Markov chains on a small line, without and with Langevin steps per member. About five "
         "minutes. Needs the package arviz-stats.",
+        epilog="example: seisnb verify gold --out gold",
     )
     gold.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
     gold.add_argument("--members", metavar="N", type=int, default=1500, help="per ensemble (1500)")
@@ -230,29 +285,6 @@ def _add_verify(commands: Any) -> None:
         help="prior std of log velocity: how strongly times bend (0.15)",
     )  # fmt: skip
     gold.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (0)")
-
-
-def _add_demo(commands: Any) -> None:
-    """``seisnb demo``."""
-    command = commands.add_parser(
-        "demo",
-        help="from a synthetic survey to earthquakes on the plate boundary",
-        description="Executes notebooks/survey_to_source.ipynb: a marine survey gives an ensemble "
-        "of velocity models, earthquakes are located over it and held against the plate boundary. "
-        "Writes the executed notebook, ensemble.nc, report.html, hypocentres.nc, catalogue.xml and "
-        "location.html to DIR.",
-    )
-    command.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
-    command.add_argument("--members", metavar="N", type=int, default=64, help="models (64)")
-    command.add_argument("--events", metavar="N", type=int, default=12, help="earthquakes (12)")
-    command.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (0)")
-    command.add_argument(
-        "--set",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="any setting of tomography, prior or location",
-    )
 
 
 def _phases(text: str) -> tuple[int | str, ...]:

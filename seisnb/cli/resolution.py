@@ -14,6 +14,7 @@ def add_resolution(commands: Any) -> None:
         help="hide a checkerboard or a spike in a result's model and see what the picks bring back",
         description="Inverts synthetic picks of the same geometry with the settings of ENSEMBLE, "
         "with the pattern and without. Writes DIR/resolution.nc and DIR/resolution.html.",
+        epilog="example: seisnb resolution line7/ensemble.nc --out line7/checkerboard",
     )
     command.add_argument(
         "ensemble", metavar="ENSEMBLE", type=Path, help="ensemble.nc of seisnb tomography"

@@ -118,12 +118,14 @@ def test_configurations_of_a_running_notebook():
         "n_members": 8,
         "settings": {"prior.amplitude": 0.3, "on_bad": "raise"},
     }
-    found = configs_from_parameters(kernel, "tomography", "prior", "location", on_bad="drop")
+    drop = {"location": {"on_bad": "drop"}}
+    found = configs_from_parameters(kernel, "tomography", "prior", "location", defaults=drop)
     assert found["tomography"].n_members == 8
     assert found["prior"].amplitude == 0.3
     assert found["location"].on_bad == "raise"
     kernel["settings"] = {}
-    assert configs_from_parameters(kernel, "location", on_bad="drop")["location"].on_bad == "drop"
+    found = configs_from_parameters(kernel, "location", defaults=drop)
+    assert found["location"].on_bad == "drop"
     with pytest.raises(InputError, match="parameters cell: n_members is None"):
         configs_from_parameters({**kernel, "n_members": None}, "tomography")
     kernel["In"].append("# Parameters\nn_memberz = 8\n")

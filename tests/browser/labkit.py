@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Page, Request, sync_playwright
@@ -66,14 +66,25 @@ def find_chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def lab_server(root: Path, home: Path, *extra: str) -> Iterator[str]:
-    """A JupyterLab of this Python on a free port, with folders of its own; yields its address."""
+def lab_server(
+    root: Path,
+    home: Path,
+    *extra: str,
+    programs: Path = Path(sys.executable).parent,
+    launcher: Sequence[str | Path] = (),
+) -> Iterator[str]:
+    """A JupyterLab on a free port, with folders of its own; yields its address.
+
+    ``programs`` is the folder that has it, by default this Python's; a ``launcher`` comes before it
+    on its command line.
+    """
     news = home / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     news.parent.mkdir(parents=True)
     news.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
     port = _free_port()
     command = [
-        str(Path(sys.executable).parent / "jupyter-lab"),
+        *map(str, launcher),
+        str(programs / "jupyter-lab"),
         "--no-browser",
         "--allow-root",
         "--ip=127.0.0.1",

@@ -25,6 +25,7 @@ from seisnb.dashboards.location.code import code_of, config_of
 from seisnb.dashboards.location.page import write_event_page
 from seisnb.dashboards.location.state import LocationState
 from seisnb.dashboards.location_report import verdict, write_location_report
+from seisnb.dashboards.machine_profile import machine_profile
 from seisnb.dashboards.notebook import write_notebook
 from seisnb.dashboards.sessions import Link, output_folder, read_session, write_session
 from seisnb.dashboards.traits import DatasetTrait
@@ -118,7 +119,9 @@ class LocationController(Controller):
         trial: xr.Dataset | None = None,
         boundary: Boundary | Sequence[Boundary] | None = None,
     ) -> None:
-        super().__init__(LocationState(config=config or LocationConfig()))
+        super().__init__(
+            LocationState(config=config or LocationConfig(**machine_profile().location))
+        )
         self._data: Data | None = None
         self.latest = Latest(self.reporting)
         self.prepared: Prepared | None = None

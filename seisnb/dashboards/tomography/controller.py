@@ -24,6 +24,7 @@ from seisnb.conventions import SURVEY, InputError, SeisnbError, check_dataset
 from seisnb.dashboards.controller import Controller, reported
 from seisnb.dashboards.figures import deepest_easting
 from seisnb.dashboards.figures.style import display_of
+from seisnb.dashboards.machine_profile import machine_profile
 from seisnb.dashboards.notebook import write_notebook
 from seisnb.dashboards.report import write_report
 from seisnb.dashboards.section_data import SectionData, ensemble_section
@@ -47,6 +48,7 @@ from seisnb.prior import PriorConfig
 from seisnb.settings import make_configs
 from seisnb.survey import check_survey
 from seisnb.threads import be_polite
+from seisnb.tomography import TomographyConfig
 
 #: Tabs of the dashboard, by what they are for.
 TABS = ("survey", "prior", "run", "explore", "fit", "compare")
@@ -125,7 +127,7 @@ class TomographyController(Controller):
         *,
         invert: Callable[..., xr.Dataset] | None = None,
     ) -> None:
-        super().__init__(TomographyState())
+        super().__init__(TomographyState(config=TomographyConfig(**machine_profile().tomography)))
         self._invert = invert
         self._uploads: tempfile.TemporaryDirectory[str] | None = None
         self._bases: dict[str, xr.Dataset] = {}
