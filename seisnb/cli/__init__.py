@@ -17,6 +17,7 @@ from seisnb import __version__
 from seisnb.cli.batch import add_batch
 from seisnb.cli.locate import add_locate
 from seisnb.cli.resolution import add_resolution
+from seisnb.cli.spreading import add_spreading
 from seisnb.interrupts import EXIT_CANCELLED, held_interrupts
 
 EXIT_BAD_INPUT = 2
@@ -122,6 +123,7 @@ def _add_tomography(commands: Any) -> None:
         help="first-arrival picks of one line in, an ensemble of velocity models out",
         description="Writes DIR/ensemble.nc and DIR/report.html. Run it again to resume a run "
         "that was stopped. Ctrl-C keeps the members that are done.",
+        epilog="example: seisnb tomography line7.sgt --out line7 --pick-std 3%+0.0005 --workers 8",
     )
     command.add_argument("picks", metavar="PICKS", type=Path, help="file of picks")
     command.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
@@ -162,6 +164,7 @@ def _add_tomography(commands: Any) -> None:
         default=[],
         help="any other setting, such as prior.amplitude=0.3; may be repeated",
     )
+    add_spreading(command, "members")
     command.add_argument("--list-settings", action=_ListSettings, help="list what --set can set")
 
 
