@@ -1,5 +1,8 @@
 """Work on several cores: how many there are, one thread for each piece of work.
 
+What may leave this process goes where the caller's :func:`spread_by` says, through one protocol, so
+that no science knows of clusters.
+
 PyTorch is only spoken to where something else has loaded it: loading takes a second.
 """
 
@@ -12,7 +15,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar, copy_context
-from typing import TypeVar
+from functools import cache
+from typing import Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -22,6 +26,48 @@ _is_polite: ContextVar[bool] = ContextVar("seisnb_is_polite", default=False)
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
+ItemT_contra = TypeVar("ItemT_contra", contravariant=True)
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+class Portable(Protocol[ItemT_contra, ResultT_co]):
+    """Work that may leave this process: data that can be pickled, and a call."""
+
+    @property
+    def shared(self) -> tuple[object, ...]:
+        """Its large parts: whatever work holds the same objects, each is sent once."""
+        ...
+
+    def __call__(self, item: ItemT_contra, is_cancelled: Callable[[], bool], /) -> ResultT_co:
+        """The result of one item; a cancel may cut it short."""
+        ...
+
+
+class Spreader(Protocol):
+    """Does portable work somewhere else."""
+
+    def map_unordered(
+        self,
+        work: Portable[ItemT, ResultT],
+        items: list[ItemT],
+        *,
+        is_cancelled: Callable[[], bool],
+    ) -> Iterator[tuple[ItemT, ResultT]]:
+        """Yield (item, result) as they finish, each once; after a cancel no new item starts."""
+        ...
+
+
+_spreader: ContextVar[Spreader | None] = ContextVar("seisnb_spreader", default=None)
+
+
+@contextmanager
+def spread_by(spreader: Spreader) -> Iterator[None]:
+    """Portable work that is begun in this block is done by a spreader instead of by threads."""
+    token = _spreader.set(spreader)
+    try:
+        yield
+    finally:
+        _spreader.reset(token)
 
 
 def worker_count(n_workers: int) -> int:
@@ -62,6 +108,21 @@ class _Limits:
 _limits = _Limits()
 
 
+def stay_single_threaded() -> None:
+    """Linear algebra of the calling thread on one thread from now on: where all work is of items.
+
+    As :func:`single_threaded`, which looks for libraries at every call, once per process.
+    """
+    _one_torch_thread()
+    _limit_libraries()
+
+
+@cache
+def _limit_libraries() -> None:
+    """All libraries that are loaded, without a way back."""
+    threadpool_limits(limits=1)
+
+
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Linear algebra on one thread: results do not depend on how many workers share the machine.
@@ -74,6 +135,25 @@ def single_threaded() -> Iterator[None]:
         yield
     finally:
         _limits.leave()
+
+
+def spread(
+    work: Portable[ItemT, ResultT],
+    items: list[ItemT],
+    *,
+    n_workers: int,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[ItemT, ResultT]]:
+    """Do portable work on items; yields (item, result) as they finish.
+
+    In the processes of a surrounding :func:`spread_by`, otherwise as :func:`in_parallel` does.
+    """
+    spreader = _spreader.get()
+    if spreader is not None:
+        return spreader.map_unordered(work, items, is_cancelled=is_cancelled)
+    return in_parallel(
+        lambda item: work(item, is_cancelled), items, n_workers=n_workers, is_cancelled=is_cancelled
+    )
 
 
 def in_parallel(

@@ -8,7 +8,8 @@ whose members are numbered through, with their weights.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,6 +191,13 @@ class VolumeGroup:
 
 
 Group = LayeredGroup | SectionGroup | VolumeGroup
+GroupT = TypeVar("GroupT", bound=Group)
+
+
+def emptied(group: GroupT) -> GroupT:
+    """Where a group lies, without its members: what finished travel times need of it."""
+    name = "models" if isinstance(group, LayeredGroup) else "velocity"
+    return replace(group, **{name: getattr(group, name)[:0]})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import errno
-import logging
 import math
 import os
 import queue
-import signal
 import socket
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -125,7 +122,8 @@ def run_batch(
     n_workers : int
         Processes on this machine; 0 is one per core.
     scheduler : str, optional
-        Address of a Dask scheduler whose workers see ``out`` under the same path.
+        As for :func:`seisnb.batch.cluster.cluster`: the address of a Dask scheduler, or a file
+        that describes a batch queue. Its workers see ``out`` under the same path.
     n_retries : int
         Further attempts at runs whose kernel or worker died. Errors of the notebook, limits and
         full disks are not tried again.
@@ -147,7 +145,7 @@ def run_batch(
     OutputError
         The folder cannot be written.
     SeisnbError
-        The scheduler was lost; what is finished is kept.
+        The scheduler does not answer, or was lost; what is finished is kept.
     """
     check_number(sweep, is_agreed=is_agreed)
     watcher = watcher or _Silent()
@@ -162,7 +160,11 @@ def run_batch(
         outcomes: list[Outcome] = []
         try:
             if left:
-                with _heard(), _workers(scheduler, n_workers, len(left)) as client:
+                from seisnb.batch.cluster import cluster
+
+                if scheduler is None:
+                    n_workers = min(worker_count(n_workers), len(left))
+                with _heard(), cluster(scheduler, n_workers=n_workers) as client:
                     for outcome in _outcomes(client, left, place, n_retries, watcher, cancel):
                         outcomes.append(outcome)
         finally:
@@ -262,47 +264,6 @@ def _outcome_of(future: distributed.Future, run: Run, number: int) -> Outcome:
     except Exception as problem:  # noqa: BLE001 (a worker that cannot even load the run)
         error = f"its worker failed: {type(problem).__name__}: {problem}"
     return Outcome(name=run.name, is_done=False, kind="worker", error=error, n_attempts=number)
-
-
-@contextmanager
-def _workers(scheduler: str | None, n_workers: int, n_runs: int) -> Iterator[distributed.Client]:
-    """Worker processes of this machine, or those of a scheduler."""
-    import distributed
-
-    with tempfile.TemporaryDirectory(prefix="seisnb-dask-") as folder:
-        if scheduler is None:
-            local = distributed.LocalCluster(
-                n_workers=min(worker_count(n_workers), n_runs), threads_per_worker=1,
-                processes=True, dashboard_address=":0", local_directory=folder,
-                memory_limit=0,  # runs have limits of their own; a spilling worker is no help
-                silence_logs=logging.CRITICAL,
-            )  # fmt: skip
-            with local, distributed.Client(local) as client:
-                client.register_plugin(_deaf(), name="seisnb-deaf")
-                yield client
-        else:
-            try:
-                client = distributed.Client(scheduler, timeout=10)
-            except (OSError, ValueError) as error:
-                raise SeisnbError(
-                    f"batch: no scheduler answers at {scheduler} ({error}). Start one with "
-                    "'dask scheduler', or leave --scheduler out to use this machine."
-                ) from error
-            with client:
-                yield client
-
-
-def _deaf() -> distributed.WorkerPlugin:
-    """Lets workers on this machine overhear Ctrl-C: a terminal sends it to them too."""
-    import distributed
-
-    class Deaf(distributed.WorkerPlugin):
-        def setup(self, worker: object) -> None:
-            signal.signal(
-                signal.SIGINT, lambda *_: None
-            )  # not SIG_IGN, which kernels would inherit
-
-    return Deaf()
 
 
 @contextmanager

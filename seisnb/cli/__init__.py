@@ -21,6 +21,7 @@ from seisnb.cli.doctor import add_doctor
 from seisnb.cli.locate import add_locate
 from seisnb.cli.resolution import add_resolution
 from seisnb.cli.servers import add_lab, add_voila
+from seisnb.cli.spreading import add_spreading
 from seisnb.interrupts import EXIT_CANCELLED, held_interrupts
 
 EXIT_BAD_INPUT = 2
@@ -165,7 +166,7 @@ def _add_tomography(commands: Any) -> None:
         help="first-arrival picks of one line in, an ensemble of velocity models out",
         description="Writes DIR/ensemble.nc and DIR/report.html. Run it again to resume a run\n"
         "that was stopped. Ctrl-C keeps the members that are done.",
-        epilog="examples:\n  seisnb tomography line7.sgt --out line7 --pick-std 3%+0.0005\n"
+        epilog="examples:\n  seisnb tomography line7.sgt --out line7 --pick-std 3%+0.0005 --workers 8\n"
         "  seisnb tomography tx.in --out line8 --phases 1,5 --surface seafloor.txt "
         "--water-velocity 1.5",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -209,6 +210,7 @@ def _add_tomography(commands: Any) -> None:
         default=[],
         help="any other setting, such as prior.amplitude=0.3; may be repeated",
     )
+    add_spreading(command, "members")
     command.add_argument("--list-settings", action=_ListSettings, help="list what --set can set")
 
 

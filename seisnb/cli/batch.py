@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seisnb.cli.spreading import add_spreading
+
 EXIT_FAILED_RUNS = 1
 EXAMPLE = """\
 example:
@@ -38,23 +40,12 @@ def add_batch(commands: Any) -> None:
     command.add_argument("sweep", metavar="SWEEP", type=Path, help="YAML file of the runs")
     command.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
     command.add_argument(
-        "--workers",
-        metavar="N",
-        type=int,
-        default=0,
-        help="processes on this machine (one per core)",
-    )
-    command.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="Dask scheduler whose workers see DIR, as tcp://HOST:8786",
-    )
-    command.add_argument(
         "--retries", metavar="N", type=int, default=1, help="after a kernel or worker died (1)"
     )
     command.add_argument(
         "--dry-run", action="store_true", help="check everything, list the runs, run nothing"
     )
+    add_spreading(command, "runs")
     command.add_argument("--yes", action="store_true", help="begin also with more than 1,000 runs")
 
 
@@ -72,7 +63,7 @@ def run_batch_command(args: argparse.Namespace) -> int:
         return _list_runs(sweep, args.out)
     with cancel_on_interrupt() as cancel, watching() as watcher:
         report = run_batch(
-            sweep, args.out, n_workers=args.workers, scheduler=args.scheduler,
+            sweep, args.out, n_workers=args.workers or 0, scheduler=args.scheduler,
             n_retries=args.retries, is_agreed=is_agreed, watcher=watcher, cancel=cancel,
         )  # fmt: skip
     for outcome in report.failures:

@@ -13,6 +13,7 @@ import xarray as xr
 
 import seisnb.io
 import seisnb.tomography
+from seisnb.cli.spreading import spreading
 from seisnb.conventions import InputError
 from seisnb.dashboards.report import write_report
 from seisnb.interrupts import EXIT_CANCELLED
@@ -49,7 +50,7 @@ def run_tomography(args: argparse.Namespace) -> int:
 
     checkpoint = out / "checkpoint"
     with args.interrupts.listening() as cancel:
-        with show_progress() as progress:
+        with spreading(args), show_progress() as progress:
             ensemble = seisnb.tomography.invert(
                 survey,
                 configs["prior"],

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seisnb.cli.spreading import add_spreading, spreading
 from seisnb.interrupts import EXIT_CANCELLED
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def add_locate(commands: Any) -> None:
         description="Writes DIR/hypocentres.nc, DIR/catalogue.xml (QuakeML) and DIR/report.html. "
         "Run it again to resume a run that was stopped. Ctrl-C keeps the events that are done.",
         epilog="example: seisnb locate picks.csv --stations stations.csv --ensemble vel_*.csv "
-        "--out located",
+        "--out located --workers 8",
     )
     command.add_argument("picks", metavar="PICKS", type=Path, help="file of arrivals")
     command.add_argument(
@@ -74,6 +75,7 @@ def add_locate(commands: Any) -> None:
         "--set", metavar="NAME=VALUE", action="append", default=[],
         help="any other setting, such as station_terms=estimate; may be repeated",
     )  # fmt: skip
+    add_spreading(command, "events")
 
 
 def run_locate(args: argparse.Namespace) -> int:
@@ -126,7 +128,7 @@ def run_locate(args: argparse.Namespace) -> int:
     )
     checkpoint = out / "checkpoint"
     with args.interrupts.listening() as cancel:
-        with show_progress() as progress:
+        with spreading(args), show_progress() as progress:
             hypocentres = locate(
                 arrivals, stations, ensemble, config,
                 progress=progress, cancel=cancel, checkpoint=checkpoint,

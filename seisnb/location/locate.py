@@ -20,17 +20,15 @@ from seisnb.conventions import Cancelled, InputError
 from seisnb.handles import Handles, Progress
 from seisnb.io.checkpoint import read_arrays, start_folder, write_arrays
 from seisnb.location.config import LocationConfig
-from seisnb.location.density import EventDensity
-from seisnb.location.event import Posterior, locate_event
+from seisnb.location.event import Posterior
 from seisnb.location.picks import EventPicks, events_to_locate
 from seisnb.location.prepare import Models, Prepared, prepare, reused, stations_checksum
 from seisnb.location.result import Located, hypocentres_dataset
 from seisnb.location.station_depths import check_station_depths
 from seisnb.location.terms import Terms, estimated
-from seisnb.location.variants import LEAST_EFFECTIVE, N_FINER, Variants, draw_variants
+from seisnb.location.work import EventWork
 from seisnb.projection import Projection
-from seisnb.threads import in_parallel, worker_count
-from seisnb.traveltime.tables import TravelTimeTables
+from seisnb.threads import spread, worker_count
 
 Array = NDArray[np.float64]
 
@@ -162,61 +160,15 @@ def _locate_all(
             )
         )  # fmt: skip
 
-    prior, weight = prepared.ensemble.log_weight, prepared.ensemble.weight
-    errors = (
-        prepared.noise.smooth,
-        prepared.noise.vpvs_std / float(np.mean(prepared.ensemble.vpvs)),
-        config.seed,
-    )
-    variants = draw_variants(weight, *errors)
-    finer = None  # station terms are means over many events
-    if stage == "events":
-        finer = draw_variants(weight, *errors, n_least=N_FINER, is_blended=config.blend_models)
-
-    def work(index: int) -> Located | None:
-        event = events[index]
-        place = tuple(
-            prepared.stations[name].values[np.unique(event.station)].astype(float)
-            for name in ("easting", "northing")
-        )
-
-        def by(
-            tables: TravelTimeTables, prior: Array, variants: Variants | None = None
-        ) -> Posterior:
-            term, term_std = terms.of(event)
-            log_weight = prior if variants is None else variants.log_weight(prior)
-            density = EventDensity(
-                event=event, tables=tables, space=prepared.space, noise=prepared.noise,
-                config=config, term=term, term_std=term_std, log_weight=log_weight,
-                variants=variants,
-            )  # fmt: skip
-            return locate_event(
-                density, (place[0], place[1]), config, index, n_samples=n_samples,
-                trial=trials[index], is_cancelled=handles.is_cancelled,
-            )  # fmt: skip
-
-        multi = by(prepared.tables, prior, variants)
-        if multi.n_effective < LEAST_EFFECTIVE and finer is not None:
-            # what the picks say of each model is said by the models themselves
-            multi = replace(
-                by(prepared.tables, prior, finer),
-                model_log_evidence=multi.model_log_evidence,
-                model_probability=multi.model_probability,
-            )
-        single = None if prepared.single is None else by(prepared.single, np.zeros(1))
-        if handles.is_cancelled():
-            return None
-        found = Located(multi=multi, single=single)
-        store.save(index, found)
-        return found
-
+    work = EventWork.of(events, prepared, config, terms, trials, stage=stage, n_samples=n_samples)
     if n_known:
         told("those on disk")
     waiting = [i for i in range(len(events)) if i not in done]
-    for index, found in in_parallel(
+    for index, found in spread(
         work, waiting, n_workers=worker_count(config.n_workers), is_cancelled=handles.is_cancelled
     ):
         if found is not None:
+            store.save(index, found)
             done[index] = found
             told(events[index].name)
     return done

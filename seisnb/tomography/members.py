@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,10 @@ from seisnb.inference.base import run, seeded
 from seisnb.inference.correction import score_excess
 from seisnb.inference.rml import RandomisedMaximumLikelihood
 from seisnb.section import to_depth_grid
-from seisnb.threads import in_parallel, worker_count
+from seisnb.threads import in_parallel, spread, worker_count
 from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.config import is_together
-from seisnb.tomography.correction import correction
+from seisnb.tomography.correction import Correction, correction
 from seisnb.tomography.finish import finish_member
 from seisnb.tomography.networks import network_task
 from seisnb.tomography.particles import particle_task
@@ -70,51 +71,64 @@ def fit_members(
     for member in members.values():
         report(n_loaded, member)
     todo = [index for index in range(config.n_members) if index not in members]
+    n_workers, is_cancelled = worker_count(config.n_workers), handles.is_cancelled
     if not is_together(config):
-        work = member_task(problem, peak, depth, referee, referee_cell, handles.is_cancelled)
+        fit = MemberFit(
+            problem=problem, peak=peak, depth=depth, referee=referee, referee_cell=referee_cell
+        )
+        found = spread(fit, todo, n_workers=n_workers, is_cancelled=is_cancelled)
     else:
         task = network_task if config.method == "vsvgd" else particle_task
         work = task(problem, peak, depth, referee, referee_cell, checkpoint, handles, started)
-    for index, member in _fitted(work, todo, problem, handles):
-        checkpoint.save(index, member)
-        members[index] = member
-        report(len(members), member)
+        found = in_parallel(work, todo, n_workers=n_workers, is_cancelled=is_cancelled)
+    for index, member in found:
+        if member is not None:  # not cut short by a cancel
+            checkpoint.save(index, member)
+            members[index] = member
+            report(len(members), member)
     return dict(sorted(members.items()))
 
 
-def _fitted(
-    work: Callable[[int], Member | None], todo: list[int], problem: Problem, handles: Handles
-) -> Iterator[tuple[int, Member]]:
-    """Members as they finish; those that a cancel cut short are left out."""
-    for index, member in in_parallel(
-        work,
-        todo,
-        n_workers=worker_count(problem.config.n_workers),
-        is_cancelled=handles.is_cancelled,
-    ):
-        if member is not None:
-            yield index, member
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MemberFit:
+    """The work of one member by its index; may leave this process.
 
+    Attributes
+    ----------
+    problem, peak : Problem, Peak
+        What is solved, and its most probable model.
+    depth : Array, (depth,)
+        Depths of the result's grid [km].
+    referee, referee_cell : Referee, float
+        The independent solver and its spacing [km].
+    """
 
-def member_task(
-    problem: Problem,
-    peak: Peak,
-    depth: Array,
-    referee: Referee,
-    referee_cell: float,
-    is_cancelled: Callable[[], bool],
-) -> Callable[[int], Member | None]:
-    """The work of one member by its index; None when cancelled midway."""
-    config = problem.config
-    size = min(problem.target.n_unknowns, problem.target.observed.numel())
-    # an undamped first step: damping it holds members near the peak and narrows the spread
-    engine = RandomisedMaximumLikelihood(tolerance=0.005 * size)
-    student = config.likelihood == "student"
-    correct = correction(problem, peak) if config.correction_steps else None
-    # latent weights of Student picks change the curvature from member to member
-    is_shifted = config.recentre and correct is None and not student
+    problem: Problem
+    peak: Peak
+    depth: Array
+    referee: Referee
+    referee_cell: float
 
-    def work(index: int) -> Member | None:
+    @property
+    def shared(self) -> tuple[object, ...]:
+        """What moving the members together needs again."""
+        return self.problem, self.peak, self.referee
+
+    @cached_property
+    def _correct(self) -> Correction | None:
+        """The correction of any member, laid out once per process."""
+        is_wanted = self.problem.config.correction_steps
+        return correction(self.problem, self.peak) if is_wanted else None
+
+    def __call__(self, index: int, is_cancelled: Callable[[], bool]) -> Member | None:
+        """Fit a member; None when cancelled midway."""
+        problem, peak, config = self.problem, self.peak, self.problem.config
+        size = min(problem.target.n_unknowns, problem.target.observed.numel())
+        # an undamped first step: damping it holds members near the peak and narrows the spread
+        engine = RandomisedMaximumLikelihood(tolerance=0.005 * size)
+        student, correct = config.likelihood == "student", self._correct
+        # latent weights of Student picks change the curvature from member to member
+        is_shifted = config.recentre and correct is None and not student
         generator = seeded(config.seed, index)
         scale = draw_scale(problem, peak, generator)
         position, here = peak.fit.position, peak.fit.here
@@ -143,12 +157,10 @@ def member_task(
                 moved.position, moved.memory, moved.sigma_scale, moved.acceptance,
             )  # fmt: skip
         return finish_member(
-            problem, position.numpy(), memory, depth, referee, referee_cell,
+            problem, position.numpy(), memory, self.depth, self.referee, self.referee_cell,
             sigma_scale=scale, n_steps=n_steps, is_converged=converged,
             correction_acceptance=acceptance, excess=excess,
         )  # fmt: skip
-
-    return work
 
 
 def _misfit(problem: Problem, member: Member) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,11 +12,11 @@ from numpy.typing import NDArray
 from seisnb.handles import Handles
 from seisnb.inference.correction import common_shift
 from seisnb.inference.rml import posterior_covariance_factor
-from seisnb.threads import in_parallel, single_threaded, worker_count
+from seisnb.threads import single_threaded, spread, worker_count
 from seisnb.tomography.checkpoint import Member
 from seisnb.tomography.finish import finish_member
 from seisnb.tomography.peak import Peak
-from seisnb.tomography.problem import Problem
+from seisnb.tomography.problem import Problem, RayMemory
 from seisnb.traveltime.referee import Referee
 
 Array = NDArray[np.float64]
@@ -71,19 +72,15 @@ def recentred(
     shift = shift * min(1.0, MOST_SHIFT / size)
     _, start = problem.target.predict(peak.fit.position, peak.fit.here.memory)
 
-    def move(index: int) -> Member:
-        member = members[index]
-        position = member.unknowns + shift
-        _, memory = problem.target.predict(torch.from_numpy(position), start)
-        moved = finish_member(
-            problem, position, memory, depth, referee, referee_cell,
-            sigma_scale=member.sigma_scale.item(), n_steps=int(member.n_steps.item()),
-            is_converged=bool(member.is_converged.item()),
-        )  # fmt: skip
-        return replace(moved, excess=member.excess)
-
+    move = Move(
+        problem=problem, peak=peak, depth=depth, referee=referee, referee_cell=referee_cell,
+        start=start, positions=np.stack([member.unknowns for member in members]) + shift,
+        sigma_scale=[member.sigma_scale.item() for member in members],
+        n_steps=[int(member.n_steps.item()) for member in members],
+        is_converged=[bool(member.is_converged.item()) for member in members],
+    )  # fmt: skip
     moved = dict(
-        in_parallel(
+        spread(
             move,
             list(range(len(members))),
             n_workers=worker_count(problem.config.n_workers),
@@ -92,7 +89,50 @@ def recentred(
     )
     if len(moved) < len(members):
         return members, 0.0
-    return [moved[index] for index in range(len(members))], size
+    return [replace(moved[i], excess=member.excess) for i, member in enumerate(members)], size
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Move:
+    """A moved member made again, by its index; may leave this process.
+
+    Attributes
+    ----------
+    problem, peak, depth, referee, referee_cell
+        As of :class:`seisnb.tomography.members.MemberFit`.
+    start : RayMemory
+        The most probable model's rays.
+    positions : Array, (member, n_unknowns)
+        Where members stand after the move.
+    sigma_scale, n_steps, is_converged : list
+        What a move leaves as it was.
+    """
+
+    problem: Problem
+    peak: Peak
+    depth: Array
+    referee: Referee
+    referee_cell: float
+    start: RayMemory
+    positions: Array
+    sigma_scale: list[float]
+    n_steps: list[int]
+    is_converged: list[bool]
+
+    @property
+    def shared(self) -> tuple[object, ...]:
+        """What members were fitted with."""
+        return self.problem, self.peak, self.referee
+
+    def __call__(self, index: int, is_cancelled: Callable[[], bool]) -> Member:
+        """The member with new rays, times and misfits."""
+        position = self.positions[index]
+        _, memory = self.problem.target.predict(torch.from_numpy(position), self.start)
+        return finish_member(
+            self.problem, position, memory, self.depth, self.referee, self.referee_cell,
+            sigma_scale=self.sigma_scale[index], n_steps=self.n_steps[index],
+            is_converged=self.is_converged[index],
+        )  # fmt: skip
 
 
 def _largest(problem: Problem, members: list[Member], shift: Array) -> float:

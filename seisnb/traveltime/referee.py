@@ -13,8 +13,10 @@ import queue
 import struct
 import subprocess
 import sys
+import threading
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -33,21 +35,40 @@ _ARRAYS = ("anchors", "anchor", "start", "in_water")
 class Referee:
     """Times by the independent grid solver; may be called from many threads.
 
+    Sent to another process it is there a referee with a child of its own, which starts at the first
+    question and ends with it.
+
     Attributes
     ----------
     grid, geometry : SectionGrid, PickGeometry
         Where models and picks live.
     """
 
-    def __init__(
-        self, grid: SectionGrid, geometry: PickGeometry, children: list[subprocess.Popen[bytes]]
-    ) -> None:
-        """Take over running children; use :func:`open_referee`."""
+    def __init__(self, grid: SectionGrid, geometry: PickGeometry, n_processes: int = 1) -> None:
+        """One that has no child yet and may have so many; see :func:`open_referee`."""
         self.grid = grid
         self.geometry = geometry
-        self._free: queue.Queue[subprocess.Popen[bytes]] = queue.Queue()
-        for child in children:
-            self._free.put(child)
+        self._n_processes = n_processes
+        self._lock = threading.Lock()
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._free: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+        self.close = weakref.finalize(self, _end, self._children)
+
+    def __reduce__(self) -> tuple[type[Referee], tuple[SectionGrid, PickGeometry]]:
+        """Children stay where they are."""
+        return Referee, (self.grid, self.geometry)
+
+    def start(self) -> None:
+        """Start the children that are not there yet; they load side by side."""
+        with self._lock:
+            new = [_child() for _ in range(self._n_processes - len(self._children))]
+            self._children += new
+            line = _header(self.grid, self.geometry) if new else b""
+            for child in new:
+                assert child.stdin
+                child.stdin.write(line)
+                child.stdin.flush()
+                self._free.put(child)
 
     def times(self, velocity: Array, step: float) -> Array:
         """Times of all picks, (pick,) [s], for a model (n_easting, n_depth) [km/s].
@@ -57,6 +78,7 @@ class Referee:
         SeisnbError
             The child refused the model or died.
         """
+        self.start()
         child = self._free.get()
         try:
             assert child.stdin and child.stdout
@@ -79,6 +101,33 @@ class Referee:
 @contextmanager
 def open_referee(grid: SectionGrid, geometry: PickGeometry, n_processes: int) -> Iterator[Referee]:
     """Start referee processes for one survey; they end with the block, or with this process."""
+    referee = Referee(grid, geometry, n_processes)
+    try:
+        referee.start()
+        yield referee
+    finally:
+        referee.close()
+
+
+def _child() -> subprocess.Popen[bytes]:
+    """A process that waits for a survey and its models."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "seisnb.traveltime.referee"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            # the child finds what this process found, whatever lies in the working folder
+            "PYTHONPATH": os.pathsep.join(str(Path(path).resolve()) for path in sys.path),
+        },
+    )
+
+
+def _header(grid: SectionGrid, geometry: PickGeometry) -> bytes:
+    """A survey as one line of JSON."""
     header = {
         "x0": grid.x0,
         "cell_easting": grid.cell_easting,
@@ -88,35 +137,17 @@ def open_referee(grid: SectionGrid, geometry: PickGeometry, n_processes: int) ->
         "surface": grid.surface.tolist(),
         **{name: getattr(geometry, name).tolist() for name in _ARRAYS},
     }
-    line = json.dumps(header).encode() + b"\n"
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-P", "-m", "seisnb.traveltime.referee"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": "1",
-                "OPENBLAS_NUM_THREADS": "1",
-                # the child finds what this process found, whatever lies in the working folder
-                "PYTHONPATH": os.pathsep.join(str(Path(path).resolve()) for path in sys.path),
-            },
-        )
-        for _ in range(n_processes)
-    ]
-    try:
-        for child in children:
-            assert child.stdin
-            child.stdin.write(line)
-            child.stdin.flush()
-        yield Referee(grid, geometry, children)
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
-            for pipe in (child.stdin, child.stdout):
-                if pipe:
+    return json.dumps(header).encode() + b"\n"
+
+
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
+    """Stop children at once."""
+    for child in children:
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            if pipe:
+                with suppress(BrokenPipeError):  # an unwritten question
                     pipe.close()
 
 

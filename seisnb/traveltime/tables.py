@@ -31,6 +31,7 @@ from seisnb.velocity_models import (
     SectionGroup,
     VelocityEnsemble,
     VolumeGroup,
+    emptied,
 )
 
 Array = NDArray[np.float64]
@@ -113,7 +114,7 @@ class TravelTimeTables:
         self.region = region
         self.vpvs = ensemble.vpvs
         self.seconds = seconds
-        self._groups = ensemble.groups
+        self._groups = tuple(emptied(group) for group in ensemble.groups)
         self._tables = tables
         self._place = stations["easting"].values, stations["northing"].values
         first = np.cumsum([0] + [group.n_members for group in ensemble.groups])
