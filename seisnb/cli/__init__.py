@@ -166,7 +166,7 @@ def _add_tomography(commands: Any) -> None:
         help="first-arrival picks of one line in, an ensemble of velocity models out",
         description="Writes DIR/ensemble.nc and DIR/report.html. Run it again to resume a run\n"
         "that was stopped. Ctrl-C keeps the members that are done.",
-        epilog="examples:\n  seisnb tomography line7.sgt --out line7 --pick-std 3%+0.0005 --workers 8\n"
+        epilog="examples:\n  seisnb tomography line7.sgt --out line7 --pick-std 3%+0.0005\n"
         "  seisnb tomography tx.in --out line8 --phases 1,5 --surface seafloor.txt "
         "--water-velocity 1.5",
         formatter_class=argparse.RawDescriptionHelpFormatter,
