@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from seisnb import ranks
 from seisnb.handles import Handles, Progress
 from seisnb.inference.base import run, seeded
 from seisnb.inference.correction import score_excess
@@ -28,6 +29,8 @@ from seisnb.traveltime.referee import Referee
 
 Array = NDArray[np.float64]
 
+#: Members per thread that processes fit before they put them together.
+ROUND = 4
 #: Fits of data weights and model that a Student member alternates between.
 STUDENT_SWEEPS = 3
 
@@ -44,11 +47,13 @@ def fit_members(
 ) -> dict[int, Member]:
     """Fit all members that are not on disk yet; in parallel, each with its own random numbers."""
     config = problem.config
-    members = {
-        index: member
-        for index in range(config.n_members)
-        if (member := checkpoint.load(index)) is not None
-    }
+    members = ranks.first_says(
+        {
+            index: member
+            for index in range(config.n_members)
+            if (member := checkpoint.load(index)) is not None
+        }
+    )
     begun, n_loaded = time.monotonic(), len(members)
 
     def report(done: int, member: Member | None = None) -> None:
@@ -86,14 +91,23 @@ def _fitted(
     work: Callable[[int], Member | None], todo: list[int], problem: Problem, handles: Handles
 ) -> Iterator[tuple[int, Member]]:
     """Members as they finish; those that a cancel cut short are left out."""
-    for index, member in in_parallel(
-        work,
-        todo,
-        n_workers=worker_count(problem.config.n_workers),
-        is_cancelled=handles.is_cancelled,
-    ):
-        if member is not None:
-            yield index, member
+    n_workers = worker_count(problem.config.n_workers)
+    n_at_once = ranks.size() * ranks.first_says(n_workers) * ROUND
+    if ranks.size() == 1:
+        n_at_once = len(todo)
+    for first in range(0, len(todo), max(n_at_once, 1)):
+        batch = todo[first : first + n_at_once]
+        fitting = in_parallel(
+            work,
+            batch[ranks.Share(n=len(batch)).mine],
+            n_workers=n_workers,
+            is_cancelled=handles.is_cancelled,
+        )
+        for index, member in ranks.joined(fitting):
+            if member is not None:
+                yield index, member
+        if ranks.any_of(handles.is_cancelled()):
+            return
 
 
 def member_task(

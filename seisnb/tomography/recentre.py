@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seisnb import ranks
 from seisnb.handles import Handles
 from seisnb.inference.correction import common_shift
 from seisnb.inference.rml import posterior_covariance_factor
@@ -59,13 +60,13 @@ def recentred(
         no member was moved. Above :data:`MOST_SHIFT` only that much was removed.
     """
     is_known = len(members) >= LEAST_MEMBERS and all(each.excess.size for each in members)
-    if not is_known or handles.is_cancelled():
+    if not is_known or ranks.any_of(handles.is_cancelled()):
         return members, 0.0
     with single_threaded():
         factor = posterior_covariance_factor(peak.fit.here, peak.target.std)
         excess = torch.from_numpy(np.stack([member.excess for member in members]))
         shift = common_shift(excess, factor).numpy()
-        size = _largest(problem, members, shift)
+        size = ranks.first_says(_largest(problem, members, shift))
     if size < LEAST_SHIFT:
         return members, 0.0
     shift = shift * min(1.0, MOST_SHIFT / size)
@@ -82,14 +83,13 @@ def recentred(
         )  # fmt: skip
         return replace(moved, excess=member.excess)
 
-    moved = dict(
-        in_parallel(
-            move,
-            list(range(len(members))),
-            n_workers=worker_count(problem.config.n_workers),
-            is_cancelled=handles.is_cancelled,
-        )
+    moving = in_parallel(
+        move,
+        list(range(len(members)))[ranks.Share(n=len(members)).mine],
+        n_workers=worker_count(problem.config.n_workers),
+        is_cancelled=handles.is_cancelled,
     )
+    moved = dict(ranks.joined(moving))
     if len(moved) < len(members):
         return members, 0.0
     return [moved[index] for index in range(len(members))], size
