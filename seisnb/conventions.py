@@ -46,6 +46,10 @@ class OutputError(SeisnbError, OSError):
     """A result could not be written (folder not writable, disk full); nothing partial is left."""
 
 
+class RankError(SeisnbError):
+    """Another process of a run died, cannot be reached or does not answer."""
+
+
 class Cancelled(SeisnbError):
     """Work was cancelled on request before anything could be returned."""
 

@@ -71,11 +71,15 @@ def spread_by(spreader: Spreader) -> Iterator[None]:
 
 
 def worker_count(n_workers: int) -> int:
-    """Threads to use; 0 means every core this process may run on."""
+    """Threads to use; 0 means every core this process may run on.
+
+    Processes that ``torchrun`` started on one machine share its cores.
+    """
     if n_workers:
         return n_workers
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    n_cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, n_cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 class _Limits:

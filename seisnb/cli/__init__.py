@@ -2,13 +2,15 @@
 
 Nothing heavy is imported here, so that ``seisnb --help`` answers at once, and so that no thread
 is running yet when :func:`seisnb.interrupts.held_interrupts` takes over Ctrl-C.
-Exit codes: 0 done, 1 problems found by ``doctor``, 2 bad input or a result that could not be
-written, 130 cancelled.
+Exit codes: 0 done, 1 problems found by ``doctor`` or failed runs, 2 bad input, a result that could
+not be written or another process that died, 130 cancelled. ``torchrun -m seisnb tomography`` and
+``verify line`` share their work.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +27,8 @@ from seisnb.cli.spreading import add_spreading
 from seisnb.interrupts import EXIT_CANCELLED, held_interrupts
 
 EXIT_BAD_INPUT = 2
+#: Commands that several processes can share.
+SHARED = ("tomography", "verify line")
 #: Commands that leave Ctrl-C to the program or the kernel that they run.
 _UNHELD = ("batch", "demo", "doctor", "lab", "voila")
 #: Commands that hand on the options that they do not know.
@@ -66,15 +70,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args.further = further
     if args.command in _UNHELD:
         return _run(args)
+    if _rank():  # not None and not 0: the first one says that work stops
+        with held_interrupts(notify=lambda _: None) as args.interrupts:
+            return _run(args)
     with held_interrupts() as args.interrupts:
         return _run(args)
 
 
 def _run(args: argparse.Namespace) -> int:
     """Run the parsed command; every error that seisnb raises on purpose becomes one line."""
-    from seisnb.conventions import Cancelled, SeisnbError
+    from seisnb.conventions import Cancelled, InputError, SeisnbError
 
     try:
+        name = " ".join([args.command, *([args.study] if args.command == "verify" else [])])
+        if _rank() is not None and name not in SHARED:
+            raise InputError(
+                f"seisnb {name}: runs in one process; torchrun can start {' and '.join(SHARED)}. "
+                "Start it without torchrun."
+            )
         if args.command == "demo":
             from seisnb.cli.demo import run_demo
 
@@ -301,5 +314,13 @@ def _phases(text: str) -> tuple[int | str, ...]:
 
 def _fail(message: object, code: int) -> int:
     """One line on standard error."""
-    print("seisnb: " + " ".join(str(message).split()), file=sys.stderr)
+    who = "seisnb" if _rank() is None else f"seisnb, rank {_rank()}"
+    print(f"{who}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
     return code
+
+
+def _rank() -> int | None:
+    """Number of this process among several that torchrun started; read without PyTorch."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return None
+    return int(os.environ["RANK"]) if "MASTER_ADDR" in os.environ else None

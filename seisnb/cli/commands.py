@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import xarray as xr
 
 import seisnb.io
 import seisnb.tomography
+from seisnb import ranks
 from seisnb.cli.spreading import spreading
 from seisnb.conventions import InputError
 from seisnb.dashboards.report import write_report
@@ -30,10 +32,16 @@ CONFIGS: Mapping[str, type] = {
 
 
 def run_tomography(args: argparse.Namespace) -> int:
-    """Read the picks, invert, write the ensemble and the report."""
+    """Read the picks, invert, write the ensemble and the report; by several processes, one."""
+    with ranks.process_group():
+        return _tomography(args)
+
+
+def _tomography(args: argparse.Namespace) -> int:
+    """The part of one process: the first writes and talks."""
     if not args.picks.is_file():
         raise InputError(f"seisnb tomography: there is no file {args.picks}.")
-    out = prepare_folder(args.out)
+    out = prepare_folder(args.out) if ranks.is_first() else args.out
     configs = configs_of(args)
 
     survey = seisnb.io.read_picks(
@@ -46,11 +54,13 @@ def run_tomography(args: argparse.Namespace) -> int:
         instrument=args.instrument,
         on_bad=args.on_bad,
     )
-    _print_survey(survey)
+    if ranks.is_first():
+        _print_survey(survey)
 
     checkpoint = out / "checkpoint"
     with args.interrupts.listening() as cancel:
-        with spreading(args), show_progress() as progress:
+        shown = show_progress() if ranks.is_first() else contextlib.nullcontext()
+        with spreading(args), shown as progress:
             ensemble = seisnb.tomography.invert(
                 survey,
                 configs["prior"],
@@ -59,6 +69,8 @@ def run_tomography(args: argparse.Namespace) -> int:
                 cancel=cancel,
                 checkpoint=checkpoint,
             )
+        if not ranks.is_first():
+            return EXIT_CANCELLED if ensemble.attrs.get("cancelled") else 0
         seisnb.io.save_ensemble(ensemble, out / "ensemble.nc")
         write_report(ensemble, out / "report.html")
     _print_result(ensemble, out)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import torch
 
+from seisnb import ranks
 from seisnb.conventions import Cancelled, InputError
 from seisnb.io.atomic import prepare_folder
 from seisnb.threads import single_threaded
@@ -63,7 +64,7 @@ def run_line(args: argparse.Namespace) -> int:
     if args.iterations is not None:
         config = replace(config, n_iterations=args.iterations)
     tests = []
-    with args.interrupts.listening() as cancel, single_threaded():
+    with ranks.process_group(), args.interrupts.listening() as cancel, single_threaded():
         for engine in engines:
             if cancel():
                 raise Cancelled(f"verify line: cancelled before {engine}.")
@@ -77,7 +78,8 @@ def run_line(args: argparse.Namespace) -> int:
                     is_cancelled=cancel,
                 )
             )
-    print(one_dimensional_table(tests))
+        if ranks.is_first():
+            print(one_dimensional_table(tests))
     return 0
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import xarray as xr
 
-from seisnb.conventions import Cancelled
+from seisnb import ranks
+from seisnb.conventions import Cancelled, InputError
 from seisnb.handles import Handles, Progress
 from seisnb.inference.rml import mean_chi2
 from seisnb.prior import PriorConfig
@@ -68,7 +69,8 @@ def invert(
     cancel : callable, optional
         Returns True to stop soon; finished members are kept.
     checkpoint : path, optional
-        Folder for finished members; a run that died goes on from it with the same result.
+        Folder for finished members; a run that died goes on from it with the same result. Of
+        several processes (:mod:`seisnb.ranks`) only the first one looks at it.
 
     Returns
     -------
@@ -84,6 +86,8 @@ def invert(
         The checkpoint belongs to another survey, configuration or version.
     Cancelled
         Cancelled before two members were finished.
+    RankError
+        Another process of the run died or does not answer.
     """
     started = time.monotonic()
     handles = Handles.of(progress, cancel)
@@ -99,12 +103,13 @@ def invert(
         )  # fmt: skip
 
     picks = used_picks(survey, where="invert")
-    folder = Path(checkpoint) if checkpoint else None
+    folder = Path(checkpoint) if checkpoint and ranks.is_first() else None
     check_picks(picks)
     check_checkpoint(folder, picks)
     tell("building the prior", "prior", 0)
     with single_threaded():
         prior, config = prior or PriorConfig(), config or TomographyConfig()
+        _check_ranks(config)
         if config.method == "vsvgd":
             prior = check_networks(prior, config)
         frame = make_frame(picks, prior, config)
@@ -159,4 +164,13 @@ def invert(
             referee_error=error,
             elapsed=time.monotonic() - started,
             is_cancelled=is_cancelled,
+        )
+
+
+def _check_ranks(config: TomographyConfig) -> None:
+    """Refuse several processes for particles that only threads can move."""
+    if ranks.size() > 1 and config.method == "rays" and config.engine == "svgd":
+        raise InputError(
+            f"invert: engine='svgd' moves its particles in one process; {ranks.size()} were "
+            "started. Start it without torchrun, or use method='vsvgd' or engine='rml'."
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seisnb import ranks
 from seisnb.handles import Handles, Progress
 from seisnb.inference.base import run, seeded
 from seisnb.inference.correction import score_excess
@@ -29,6 +30,8 @@ from seisnb.traveltime.referee import Referee
 
 Array = NDArray[np.float64]
 
+#: Members per thread that processes fit before they put them together.
+ROUND = 4
 #: Fits of data weights and model that a Student member alternates between.
 STUDENT_SWEEPS = 3
 
@@ -45,11 +48,13 @@ def fit_members(
 ) -> dict[int, Member]:
     """Fit all members that are not on disk yet; in parallel, each with its own random numbers."""
     config = problem.config
-    members = {
-        index: member
-        for index in range(config.n_members)
-        if (member := checkpoint.load(index)) is not None
-    }
+    members = ranks.first_says(
+        {
+            index: member
+            for index in range(config.n_members)
+            if (member := checkpoint.load(index)) is not None
+        }
+    )
     begun, n_loaded = time.monotonic(), len(members)
 
     def report(done: int, member: Member | None = None) -> None:
@@ -76,17 +81,40 @@ def fit_members(
         fit = MemberFit(
             problem=problem, peak=peak, depth=depth, referee=referee, referee_cell=referee_cell
         )
-        found = spread(fit, todo, n_workers=n_workers, is_cancelled=is_cancelled)
+
+        def start(indices: list[int]) -> Iterable[tuple[int, Member | None]]:
+            return spread(fit, indices, n_workers=n_workers, is_cancelled=is_cancelled)
     else:
         task = network_task if config.method == "vsvgd" else particle_task
         work = task(problem, peak, depth, referee, referee_cell, checkpoint, handles, started)
-        found = in_parallel(work, todo, n_workers=n_workers, is_cancelled=is_cancelled)
-    for index, member in found:
-        if member is not None:  # not cut short by a cancel
-            checkpoint.save(index, member)
-            members[index] = member
-            report(len(members), member)
+
+        def start(indices: list[int]) -> Iterable[tuple[int, Member | None]]:
+            return in_parallel(work, indices, n_workers=n_workers, is_cancelled=is_cancelled)
+
+    for index, member in _dealt(start, todo, n_workers, handles):
+        checkpoint.save(index, member)
+        members[index] = member
+        report(len(members), member)
     return dict(sorted(members.items()))
+
+
+def _dealt(
+    start: Callable[[list[int]], Iterable[tuple[int, Member | None]]],
+    todo: list[int],
+    n_workers: int,
+    handles: Handles,
+) -> Iterator[tuple[int, Member]]:
+    """Members of all processes as they finish; those that a cancel cut short are left out."""
+    n_at_once = ranks.size() * ranks.first_says(n_workers) * ROUND
+    if ranks.size() == 1:
+        n_at_once = len(todo)
+    for first in range(0, len(todo), max(n_at_once, 1)):
+        batch = todo[first : first + n_at_once]
+        for index, member in ranks.joined(start(batch[ranks.Share(n=len(batch)).mine])):
+            if member is not None:
+                yield index, member
+        if ranks.any_of(handles.is_cancelled()):
+            return
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seisnb import ranks
 from seisnb.conventions import Cancelled, InputError
 from seisnb.handles import Handles, Progress
 from seisnb.inference.base import seeded
@@ -233,7 +234,7 @@ def _run(
 ) -> NetworkSwarm:
     """All iterations, from the checkpoint where there is one."""
     config = problem.config
-    stored = checkpoint.load_networks()
+    stored = ranks.first_says(checkpoint.load_networks())
     swarm = None if stored is None else swarm_from_tensors(stored, posed, settings)
     begun = time.monotonic()
     first = 0 if swarm is None else int(swarm.iteration)

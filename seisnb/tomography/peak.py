@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seisnb import ranks
 from seisnb.handles import Handles, Progress
 from seisnb.inference.base import seeded
 from seisnb.inference.rml import (
@@ -125,7 +126,7 @@ def refresh_network(problem: Problem, peak: Peak, handles: Handles, started: flo
     velocity = prior.velocity(peak.fit.position.numpy())
     error = network.times(velocity, prior.grid, problem.geometry) - peak.fit.here.predicted.numpy()
     share = float(np.sqrt(np.mean((error / peak.target.std.numpy()) ** 2)))
-    if share > REFRESH_ABOVE:
+    if ranks.first_says(share) > REFRESH_ABOVE:
         generator = seeded(problem.config.seed, REFRESH_STREAM)
         noise = torch.from_numpy(prior.draw(N_TRAINING, generator))
         factor = posterior_covariance_factor(peak.fit.here, peak.target.std)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seisnb import ranks
 from seisnb.handles import Handles
 from seisnb.inference.correction import common_shift
 from seisnb.inference.rml import posterior_covariance_factor
@@ -60,13 +61,13 @@ def recentred(
         no member was moved. Above :data:`MOST_SHIFT` only that much was removed.
     """
     is_known = len(members) >= LEAST_MEMBERS and all(each.excess.size for each in members)
-    if not is_known or handles.is_cancelled():
+    if not is_known or ranks.any_of(handles.is_cancelled()):
         return members, 0.0
     with single_threaded():
         factor = posterior_covariance_factor(peak.fit.here, peak.target.std)
         excess = torch.from_numpy(np.stack([member.excess for member in members]))
         shift = common_shift(excess, factor).numpy()
-        size = _largest(problem, members, shift)
+        size = ranks.first_says(_largest(problem, members, shift))
     if size < LEAST_SHIFT:
         return members, 0.0
     shift = shift * min(1.0, MOST_SHIFT / size)
@@ -79,14 +80,13 @@ def recentred(
         n_steps=[int(member.n_steps.item()) for member in members],
         is_converged=[bool(member.is_converged.item()) for member in members],
     )  # fmt: skip
-    moved = dict(
-        spread(
-            move,
-            list(range(len(members))),
-            n_workers=worker_count(problem.config.n_workers),
-            is_cancelled=handles.is_cancelled,
-        )
+    moving = spread(
+        move,
+        list(range(len(members)))[ranks.Share(n=len(members)).mine],
+        n_workers=worker_count(problem.config.n_workers),
+        is_cancelled=handles.is_cancelled,
     )
+    moved = dict(ranks.joined(moving))
     if len(moved) < len(members):
         return members, 0.0
     return [replace(moved[i], excess=member.excess) for i, member in enumerate(members)], size

@@ -3,6 +3,9 @@
 Every iteration draws collocation points anew, refits the travel-time networks to the velocities
 there, takes the adjoint of that fit, moves the velocities at these points by the Stein force and
 pulls the move back to the weights of the velocity networks.
+
+Under :func:`seisnb.ranks.process_group` each process does this for its own particles; velocities
+and scores are gathered for the force, weights after it, so that every process holds all particles.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import dataclass, field, fields, replace
 import torch
 from torch import Generator, Tensor
 
+from seisnb import ranks
 from seisnb.conventions import CheckpointError
 from seisnb.vsvgd.config import VsvgdConfig
 from seisnb.vsvgd.forces import particle_force
@@ -47,6 +51,9 @@ from seisnb.vsvgd.travel_times import (
 
 #: Decay of Adam's mean gradient and mean square.
 ADAM = (0.9, 0.999)
+#: Particles are shared in blocks: vector instructions round whole registers and what is left over
+#: differently, and Adam makes a last digit a large step. Registers of 16 numbers are full then.
+BLOCK = 16
 #: Rounds in which the first velocity networks are fitted to draws from the prior.
 START_ROUNDS = 20
 
@@ -81,6 +88,12 @@ class NetworkSwarm:
     def tensors(self) -> dict[str, Tensor]:
         """Everything by name, for a file."""
         return {each.name: getattr(self, each.name).contiguous() for each in fields(self)}
+
+    def of(self, which: slice) -> NetworkSwarm:
+        """Some of the particles."""
+        shared = ("iteration", "random_state")
+        own = {f.name: getattr(self, f.name)[which] for f in fields(self) if f.name not in shared}
+        return replace(self, **own)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +164,7 @@ def start_swarm(problem: VsvgdProblem, config: VsvgdConfig, generator: Generator
     travel_weights[:, -travel.shapes[-1][1] - 1 :] *= 0.1
     swarm = NetworkSwarm(
         iteration=torch.tensor(0),
-        velocity_weights=_at_prior_draws(problem, config, weights, frequencies[0], generator),
+        velocity_weights=weights,
         travel_weights=travel_weights,
         velocity_frequencies=frequencies[0],
         travel_frequencies=frequencies[1],
@@ -159,11 +172,20 @@ def start_swarm(problem: VsvgdProblem, config: VsvgdConfig, generator: Generator
         gradient_square=torch.zeros_like(weights),
         random_state=generator.get_state(),
     )
+    particles = _share(config)
+    own = swarm.of(particles.mine)
+    own = replace(own, velocity_weights=_at_prior_draws(problem, config, own, generator))
     for _ in range(config.n_warm_up):
         place, source = _draw_points(problem, config, generator)
-        process = _process(problem, config, swarm, place)[1]
-        swarm = _refit(problem, config, swarm, place, source, process)[0]
-    return replace(swarm, random_state=generator.get_state())
+        process = _process(problem, config, own, place)[1]
+        own = _refit(problem, config, own, place, source, process)[0]
+    weights, travel_weights = particles.gathered(own.velocity_weights, own.travel_weights)
+    return replace(
+        swarm,
+        velocity_weights=weights,
+        travel_weights=travel_weights,
+        random_state=generator.get_state(),
+    )
 
 
 def step_swarm(
@@ -173,10 +195,13 @@ def step_swarm(
     generator = Generator()
     generator.set_state(swarm.random_state)
     place, source = _draw_points(problem, config, generator)
-    done, process = _process(problem, config, swarm, place)
-    swarm, points = _refit(problem, config, swarm, place, source, process)
-    by_velocity, chi2, rms = likelihood_score(problem, config, swarm, points)
+    particles = _share(config)
+    own = swarm.of(particles.mine)
+    done, process = _process(problem, config, own, place)
+    own, points = _refit(problem, config, own, place, source, process)
+    by_velocity, chi2, mean_gap = likelihood_score(problem, config, own, points)
     by_process = by_velocity * velocity_of(problem.prior, place, process)[1]
+    process, by_process, chi2, mean_gap = particles.gathered(process, by_process, chi2, mean_gap)
     score = by_process + prior_score(problem.prior, place, process, jitter=config.jitter)
     force = particle_force(
         process,
@@ -185,7 +210,10 @@ def step_swarm(
         bandwidth=config.bandwidth,
         factor=config.bandwidth_factor,
     )
-    gradient = -_pulled_back(problem, config, done, place, force)
+    force_here = force[particles.mine]
+    travel_weights, gradient = particles.gathered(
+        own.travel_weights, -_pulled_back(problem, config, done, place, force_here)
+    )
     iteration = int(swarm.iteration) + 1
     mean = ADAM[0] * swarm.gradient_mean + (1 - ADAM[0]) * gradient
     square = ADAM[1] * swarm.gradient_square + (1 - ADAM[1]) * gradient.square()
@@ -196,6 +224,7 @@ def step_swarm(
         swarm,
         iteration=torch.tensor(iteration),
         velocity_weights=swarm.velocity_weights - rate * unbiased / scale,
+        travel_weights=travel_weights,
         gradient_mean=mean,
         gradient_square=square,
         random_state=generator.get_state(),
@@ -203,8 +232,8 @@ def step_swarm(
     return after, VsvgdProgress(
         iteration=iteration,
         n_iterations=config.n_iterations,
-        chi2=chi2,
-        eikonal_rms=rms,
+        chi2=float(chi2.mean()),
+        eikonal_rms=float(mean_gap.mean().sqrt()),
         change=float(force.square().mean().sqrt()) * problem.prior.amplitude,
         swarm=after,
     )
@@ -234,7 +263,8 @@ def run_vsvgd(
     progress : callable
         Called after every iteration, with the state.
     is_cancelled : callable
-        Asked before every iteration; the state so far is returned.
+        Asked before every iteration; the state so far is returned. Processes that work together
+        stop together.
 
     Returns
     -------
@@ -242,13 +272,23 @@ def run_vsvgd(
         Ask it with :func:`velocity_at` and :func:`travel_time_of`. ``iteration`` tells whether all
         were done.
 
+    Raises
+    ------
+    InputError
+        Fewer particles than processes, or processes that were given different problems.
+    RankError
+        Another process died or does not answer.
+
     References
     ----------
     Agata, Shiraishi and Fujie 2023, IEEE TGRS 61, doi 10.1109/TGRS.2023.3295414.
     """
+    _share(config).check(where="vsvgd", what="particles")
+    ranks.check_same(_fingerprint(problem, config, swarm), where="vsvgd", what="picks or priors")
     if swarm is None:
+        generator.set_state(ranks.first_says(generator.get_state()))
         swarm = start_swarm(problem, config, generator)
-    while int(swarm.iteration) < config.n_iterations and not is_cancelled():
+    while int(swarm.iteration) < config.n_iterations and not ranks.any_of(is_cancelled()):
         swarm, info = step_swarm(problem, config, swarm)
         progress(info)
     return swarm
@@ -284,15 +324,15 @@ def travel_network(
 
 def likelihood_score(
     problem: VsvgdProblem, config: VsvgdConfig, swarm: NetworkSwarm, points: Collocation
-) -> tuple[Tensor, float, float]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Gradient of the log likelihood by velocity at the points, through the refitted networks.
 
     Returns
     -------
     score : Tensor, (particle, n)
         By velocity [s/km].
-    chi2, eikonal_rms : float
-        For a person: misfit of the picks, misfit of the equation [km/s].
+    chi2, mean_gap : Tensor, (particle,)
+        For a person: misfit of the picks, mean square misfit of the equation [km**2/s**2].
     """
     travel = travel_network(problem, config, swarm)
     ends = problem.ends
@@ -301,8 +341,8 @@ def likelihood_score(
     residual = problem.observed - times.time
     by_weights = clock_pull(times, residual / problem.std.square())
     gap = eikonal_gap(travel, swarm.travel_weights, points.features, points.place, points.source)
-    rms = float((points.velocity - gap.apparent).square().mean().sqrt())
-    chi2 = float((residual / problem.std).square().mean())
+    mean_gap = (points.velocity - gap.apparent).square().mean(dim=1)
+    chi2 = (residual / problem.std).square().mean(dim=1)
     if config.adjoint == "dense":
         score = adjoint_dense(gap, travel.network, by_weights, damping=config.damping)
     else:
@@ -313,7 +353,12 @@ def likelihood_score(
             n_steps=config.n_adjoint,
             tolerance=config.adjoint_tolerance,
         )
-    return score, chi2, rms
+    return score, chi2, mean_gap
+
+
+def _share(config: VsvgdConfig) -> ranks.Share:
+    """The particles as processes share them."""
+    return ranks.Share(n=config.n_particles, block=BLOCK)
 
 
 def _networks(problem: VsvgdProblem, config: VsvgdConfig) -> tuple[Network, Network]:
@@ -400,23 +445,32 @@ def _regressed(done: Pass, wanted: Tensor, damping: float) -> Tensor:
 
 
 def _at_prior_draws(
-    problem: VsvgdProblem,
-    config: VsvgdConfig,
-    weights: Tensor,
-    frequencies: Tensor,
-    generator: Generator,
+    problem: VsvgdProblem, config: VsvgdConfig, own: NetworkSwarm, generator: Generator
 ) -> Tensor:
-    """Weights with which the velocity networks stand at draws from the prior."""
-    network = _networks(problem, config)[0]
+    """Weights with which this process's velocity networks stand at draws from the prior."""
+    network, weights = _networks(problem, config)[0], own.velocity_weights
     place, _ = _draw_points(problem, config, generator)
     covariance = problem.prior.covariance(place.double(), place.double())
     covariance.diagonal().add_(1e-6 * problem.prior.amplitude**2)
     factor = torch.linalg.cholesky(covariance)
     size = (config.n_particles, len(place))
     noise = torch.randn(size, generator=generator, dtype=torch.float64).to(factor)
-    wanted = ((noise @ factor.T) / problem.prior.amplitude).to(weights)
-    features = fourier_features(frequencies, place, tangents=False)
+    draws = (noise @ factor.T)[_share(config).mine]
+    wanted = (draws / problem.prior.amplitude).to(weights)
+    features = fourier_features(own.velocity_frequencies, place, tangents=False)
     for _ in range(START_ROUNDS):
         done = forward(network, weights, features)
         weights = weights + _regressed(done, wanted - done.output[:, 0], 1e-2)
     return weights
+
+
+def _fingerprint(
+    problem: VsvgdProblem, config: VsvgdConfig, swarm: NetworkSwarm | None
+) -> list[float]:
+    """Numbers that two problems hardly share."""
+    data = [float(each.double().sum()) for each in (problem.ends, problem.observed, problem.std)]
+    prior, done = problem.prior, 0 if swarm is None else int(swarm.iteration)
+    return [
+        len(problem.observed), *data, prior.amplitude, *prior.bounds, sum(prior.lengths),
+        config.n_particles, config.n_iterations, done,
+    ]  # fmt: skip
