@@ -8,6 +8,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=${PYTHON:-$here/.venv/bin/python}
+[ -x "$python" ] || { echo "prove.sh: no $python; run make setup, or name it by PYTHON" >&2; exit 1; }
 if [ $# -gt 0 ]; then
   work=$1; mkdir -p "$work"; work=$(cd "$work" && pwd)
 else

@@ -88,6 +88,8 @@ def test_every_notebook_is_installed_and_every_door_leads_somewhere():
     text = "\n".join("".join(cell["source"]) for cell in welcome["cells"])
     doors = re.findall(r"^%run (\S+)", text, flags=re.MULTILINE)
     assert len(doors) == 3
-    for target in [*doors, *re.findall(r"\]\(([^)]+)\)", text)]:
+    pictures = re.findall(r'src="([^"]+)"', text)
+    assert len(pictures) == 3
+    for target in [*doors, *pictures, *re.findall(r"\]\(([^)]+)\)", text)]:
         assert (ROOT / "notebooks" / target).is_file(), target
         assert target.endswith(".ipynb") or f"notebooks/{target}" in installed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seisnb.conventions import InputError
+from seisnb.dashboards import TomographyDashboard
 from seisnb.dashboards.location.controller import LocationController
 from seisnb.dashboards.machine_profile import PROFILE_VARIABLE, machine_profile
 from seisnb.dashboards.tomography.controller import TomographyController
@@ -23,6 +24,9 @@ def test_small_begins_smaller_and_says_so_in_the_code(monkeypatch):
     config = TomographyController().state.config
     assert config.n_members < TomographyConfig().n_members
     assert config.n_workers == 1
+    dashboard = TomographyDashboard()
+    assert dashboard.config.read() == dashboard.state.config == config  # what Run takes
+    assert not dashboard.controller.history.can_undo
     assert LocationController().state.config.n_workers == 1
     own = LocationConfig(n_samples=2000)
     assert LocationController(config=own).state.config == own

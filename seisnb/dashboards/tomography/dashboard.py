@@ -85,6 +85,7 @@ class TomographyDashboard(widgets.VBox):
             group="tomography",
             shown=("n_members", "engine", "likelihood", "infer_sigma", "depth_max", "cell", "seed"),
         )
+        self.config.write(act.state.config)
         self._takers = {
             name: taking(act, getattr(self, name), name) for name in ("reading", "prior", "config")
         }
