@@ -3,7 +3,8 @@
 Waste is the share of the workers' time that is not work: 1 - (seconds inside items, as each worker
 measures them) / (workers x wall seconds from the first item handed out to the last result). It
 holds the scheduler, sending, packing, opening, and workers that wait. Workers are warm: they have
-loaded the package and done a few items before the clock starts.
+loaded the package and done a few items before the clock starts. For how much of the time inside
+items a core was had tells of other processes on the machine: well below 100 % a gain says little.
 """
 
 from __future__ import annotations
@@ -41,17 +42,18 @@ class Timed:
     def shared(self) -> tuple[object, ...]:
         return self.work.shared
 
-    def __call__(self, item: Any, is_cancelled: Callable[[], bool]) -> tuple[float, Any]:
-        begun = time.perf_counter()
+    def __call__(self, item: Any, is_cancelled: Callable[[], bool]) -> tuple[float, float, Any]:
+        begun, busy = time.perf_counter(), time.thread_time()
         result = self.work(item, is_cancelled)
-        return time.perf_counter() - begun, result
+        return time.perf_counter() - begun, time.thread_time() - busy, result
 
 
 @dataclass
 class Watch:
-    """Seconds inside items and of wall time of everything that is spread while it is on."""
+    """Seconds inside items, of a core in them, and of wall time of all that is spread meanwhile."""
 
     work: float = 0.0
+    core: float = 0.0
     wall: float = 0.0
 
     def on(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,8 +63,9 @@ class Watch:
             own: spreading.DaskSpreader, work: Any, items: list, **options: Any
         ) -> Iterator[tuple[Any, Any]]:
             begun = time.perf_counter()
-            for item, (seconds, result) in inner(own, Timed(work), items, **options):
+            for item, (seconds, busy, result) in inner(own, Timed(work), items, **options):
                 self.work += seconds
+                self.core += busy
                 yield item, result
             self.wall += time.perf_counter() - begun
 
@@ -78,6 +81,7 @@ def compare(
 ) -> tuple[float, float]:
     """How many times as fast two workers are as one, and what share of their time is no work."""
     wall, waste = {1: np.inf, 2: np.inf}, {1: np.inf, 2: np.inf}
+    core = {1: np.nan, 2: np.nan}
     for _ in range(N_ROUNDS):
         for n in wall:
             with cluster(n_workers=n):
@@ -87,10 +91,12 @@ def compare(
                     watch.on(patch)
                     run()
             wall[n] = min(wall[n], watch.wall)
+            core[n] = watch.core / watch.work
             waste[n] = min(waste[n], 1.0 - watch.work / (n * watch.wall))
     say(
         f"{name}: {wall[1]:.1f} s with one worker, {wall[2]:.1f} s with two, "
-        f"{wall[1] / wall[2]:.2f} times as fast; not work: {waste[1]:.1%} and {waste[2]:.1%}"
+        f"{wall[1] / wall[2]:.2f} times as fast; not work: {waste[1]:.1%} and {waste[2]:.1%}; "
+        f"inside items a core was had {core[1]:.0%} and {core[2]:.0%} of the time"
     )
     return wall[1] / wall[2], waste[2]
 
