@@ -21,7 +21,7 @@ import nbformat
 from nbconvert import HTMLExporter
 
 from seisnb.batch.notebooks import execute_notebook
-from seisnb.dashboards.page import STYLE, write_page
+from seisnb.dashboards.style_sheet import STYLE, write_page
 
 HERE = Path(__file__).resolve().parent
 #: What is executed, in the order of the index, and with which parameters.

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Worker, WorkerPlugin
 
 import seisnb
 from seisnb.batch.spreading import DaskSpreader
@@ -108,6 +108,8 @@ def cluster(
             where = stack.enter_context(_queued(_description(scheduler), max(n_workers, 1)))
             patience = None  # jobs may wait for hours
         client = stack.enter_context(_connected(where, timeout))
+        if scheduler is None:
+            client.register_plugin(_Deaf(), name="seisnb-deaf")
         if isinstance(where, str):
             _wait_for_worker(client, where, timeout)
         _check_versions(client)
@@ -142,6 +144,14 @@ def _local(n_workers: int) -> Iterator[Any]:
                 "script, put what it does under: if __name__ == '__main__':"
             ) from error
         yield started
+
+
+class _Deaf(WorkerPlugin):  # type: ignore[misc, unused-ignore]
+    """Lets a worker of this machine overhear Ctrl-C, which a terminal sends to it too."""
+
+    def setup(self, worker: Worker) -> None:
+        # no SIG_IGN: programs that the worker starts would inherit it
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 @contextmanager
