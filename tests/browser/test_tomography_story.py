@@ -10,6 +10,7 @@ from pathlib import Path
 import acting
 import labkit
 import pytest
+from fake import write_large_ensemble
 
 from seisnb.datasets import fetch
 
@@ -197,6 +198,24 @@ def test_browsing_goes_on_without_the_kernel(page, plain_lab, notebooks):
     acting.section(page).locator(".seisnb-stage").focus()
     page.keyboard.press("ArrowRight")
     acting.await_other_pixels(page, mean)
+
+
+def test_an_ensemble_of_a_gigabyte_is_thinned_and_says_so(page, plain_lab, notebooks, tmp_path):
+    path = write_large_ensemble(tmp_path / "large.zarr")
+    code = (
+        "from seisnb.io import open_ensemble\n"
+        + CODE % f"ensemble=open_ensemble({str(path)!r}, load=False)"
+    )
+    acting.show(page, plain_lab, notebooks, "large", code)
+    acting.await_section(page)
+    said = acting.section(page).inner_text()
+    assert re.search(r"\d+ of 1000 members on 801 x 321", said)
+    loaded = page.locator(".seisnb-app .seisnb-section:visible").get_attribute("data-loaded")
+    assert 1 < int(loaded) < 1000
+    mean = acting.section_pixels(page)
+    acting.section(page).get_by_label("Show", exact=True).select_option("std")
+    acting.await_other_pixels(page, mean)
+    assert acting.alert(page) == ""
 
 
 def test_a_page_reloaded_in_mid_run_shows_the_run_and_can_cancel_it(page, plain_lab, notebooks):

@@ -242,3 +242,21 @@ def make_invert(
         return ensemble
 
     return invert
+
+
+def write_large_ensemble(path):
+    """An ensemble whose velocities take more than a gigabyte: 1000 members on 801 x 321 cells."""
+    from seisnb.io import save_ensemble
+
+    n, marine = 1000, marine_ensemble()
+    x, z = np.linspace(0, 120, 801), np.linspace(0, 32, 321)
+    fine = marine.drop_vars("velocity").isel(particle=0, drop=True).interp(easting=x, depth=z)
+    fine["rock"] = fine["rock"] > 0.5
+    for name in ("log_weight", "chi2_ray", "chi2_referee"):
+        fine[name] = ("particle", np.zeros(n))
+    predicted = np.broadcast_to(marine["predicted_time"].values[0], (n, marine.sizes["pick"]))
+    fine["predicted_time"] = (("particle", "pick"), predicted.astype(np.float32))
+    row = np.linspace(2.0, 8.0, z.size, dtype=np.float32)[:, None]
+    fine["velocity"] = (("particle", "depth", "easting"), np.broadcast_to(row, (n, z.size, x.size)))
+    save_ensemble(fine.assign_attrs(marine.attrs), path)
+    return path

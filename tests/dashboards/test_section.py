@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fake import write_large_ensemble
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seisnb.conventions import InputError
@@ -74,24 +75,11 @@ def test_a_large_ensemble_is_thinned_and_says_so(marine):
 
 
 @pytest.mark.slow
-def test_an_ensemble_of_a_gigabyte_is_opened_lazily_and_sent_within_the_limit(tmp_path, marine):
-    from seisnb.io import open_ensemble, save_ensemble
+def test_an_ensemble_of_a_gigabyte_is_opened_lazily_and_sent_within_the_limit(tmp_path):
+    from seisnb.io import open_ensemble
 
-    n = 1000
-    x, z = np.linspace(0, 120, 801), np.linspace(0, 32, 321)
-    shape = (n, z.size, x.size)
-    fine = marine.drop_vars("velocity").isel(particle=0, drop=True).interp(easting=x, depth=z)
-    fine["rock"] = fine["rock"] > 0.5
-    for name in ("log_weight", "chi2_ray", "chi2_referee"):
-        fine[name] = ("particle", np.zeros(n))
-    predicted = np.broadcast_to(marine["predicted_time"].values[0], (n, marine.sizes["pick"]))
-    fine["predicted_time"] = (("particle", "pick"), predicted.astype(np.float32))
-    row = np.linspace(2.0, 8.0, z.size, dtype=np.float32)[:, None]
-    fine["velocity"] = (("particle", "depth", "easting"), np.broadcast_to(row, shape))
-    assert fine["velocity"].nbytes > 1e9
-    path = tmp_path / "large.zarr"
-    save_ensemble(fine.assign_attrs(marine.attrs), path)
-    with open_ensemble(path, load=False) as large:
+    with open_ensemble(write_large_ensemble(tmp_path / "large.zarr"), load=False) as large:
+        assert large["velocity"].nbytes > 1e9
         data = ensemble_section(large)
     assert data.codes.nbytes <= 60e6
     assert "of 1000 members on 801 x 321" in data.note
