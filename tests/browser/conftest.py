@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "dashboards")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "dashboards"))
+sys.path.insert(0, str(Path(__file__).parent))
 import labkit
 
 
