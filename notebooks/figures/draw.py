@@ -17,14 +17,13 @@ from pathlib import Path
 
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "browser"))
+import acting
+import labkit
+from playwright.sync_api import Page
+
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
-sys.path.insert(0, str(REPOSITORY / "tests" / "browser"))
-
-import acting  # noqa: E402
-import labkit  # noqa: E402
-from playwright.sync_api import Page  # noqa: E402
-
 WIDTH = 1000
 COLOURS = 256
 

@@ -127,16 +127,15 @@ def _local(n_workers: int) -> Iterator[Any]:
         )
     with tempfile.TemporaryDirectory(prefix="seisnb-") as folder, ExitStack() as stack:
         try:
-            with _interrupts_kept_from_children():
-                started = LocalCluster(
-                    n_workers=n_workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address="127.0.0.1:0",
-                    scheduler_kwargs={"dashboard": False},
-                    local_directory=folder,
-                    silence_logs=logging.CRITICAL,  # what matters is raised
-                )
+            started = LocalCluster(
+                n_workers=n_workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                local_directory=folder,
+                silence_logs=logging.CRITICAL,  # what matters is raised
+            )
             stack.enter_context(started)
         except (OSError, RuntimeError) as error:
             raise SeisnbError(
@@ -146,25 +145,12 @@ def _local(n_workers: int) -> Iterator[Any]:
         yield started
 
 
-class _Deaf(WorkerPlugin):  # type: ignore[misc, unused-ignore]
+class _Deaf(WorkerPlugin):
     """Lets a worker of this machine overhear Ctrl-C, which a terminal sends to it too."""
 
     def setup(self, worker: Worker) -> None:
         # no SIG_IGN: programs that the worker starts would inherit it
         signal.signal(signal.SIGINT, lambda *_: None)
-
-
-@contextmanager
-def _interrupts_kept_from_children() -> Iterator[None]:
-    """Ctrl-C is for this process: threads and processes started in this block do not hear it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _description(scheduler: str | Path | Mapping[str, Any]) -> dict[str, Any]:

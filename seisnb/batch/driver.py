@@ -48,9 +48,6 @@ class Watcher(Protocol):
     def end(self, run: Run, outcome: Outcome) -> None:
         """A run came to its end."""
 
-    def look(self) -> None:
-        """Some time went by."""
-
 
 class _Silent:
     """Hears and says nothing."""
@@ -60,8 +57,6 @@ class _Silent:
     def start(self, run: Run) -> None: ...
 
     def end(self, run: Run, outcome: Outcome) -> None: ...
-
-    def look(self) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +217,6 @@ def _outcomes(
         try:
             future = ended.get(timeout=_LOOK)
         except queue.Empty:
-            watcher.look()
             continue
         _, run, number = under_way.pop(future.key)
         outcome = _outcome_of(future, run, number)

@@ -139,15 +139,17 @@ def read_parameters(notebook: Path) -> dict[str, Parameter]:
     comments = _comments(source)
     found = {}
     for node in statements:
-        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        if not isinstance(target, ast.Name) or node.value is None:  # type: ignore[attr-defined]
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+        if not isinstance(target, ast.Name):
             continue
         try:
-            default = ast.literal_eval(node.value)  # type: ignore[attr-defined]
+            default = ast.literal_eval(node.value)
         except ValueError:
             raise InputError(
                 f"{notebook.name}, parameters cell: the default of {target.id} is "
-                f"{ast.get_source_segment(source, node.value)}; "  # type: ignore[attr-defined]
+                f"{ast.get_source_segment(source, node.value)}; "
                 "expected a plain value, such as a number, text, a list or None. Compute from it "
                 "in a later cell."
             ) from None

@@ -79,7 +79,7 @@ def _never() -> bool:
     return False
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc, name-defined, unused-ignore]
+class _Pickler(cloudpickle.Pickler):
     """Leaves out what is shared; lets tensors find the device of the other side."""
 
     def __init__(self, stream: io.BytesIO, shared: tuple[object, ...]) -> None:

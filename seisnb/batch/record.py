@@ -13,8 +13,9 @@ from seisnb.io.atomic import replaced
 
 MANIFEST, FAILURE, KERNEL = "manifest.json", "failure.json", "kernel.json"
 NOTEBOOK, THUMBNAIL = "run.ipynb", "thumbnail.png"
-#: Why a run failed: its own code, its kernel's death, a limit, the disk, or a lost worker.
-Kind = Literal["", "cell", "kernel", "limit", "disk", "worker"]
+#: Why a run failed: its own code, its kernel's death, a limit, a full disk, a folder that cannot be
+#: read or written, or a lost worker.
+Kind = Literal["", "cell", "kernel", "limit", "disk", "folder", "worker"]
 #: Failures that another attempt may not meet.
 PASSING: tuple[Kind, ...] = ("kernel", "worker")
 

@@ -12,7 +12,7 @@ import os
 import socket
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def execute(run: Run, root: Path, n_attempts: int = 1) -> Outcome:
         if watch.notebook is not None:
             _keep(watch.notebook, folder)
     except OSError as problem:  # an OutputError is one
-        kind, error = "disk", error or _disk(problem)["error"]
+        kind, error = _unwritten(problem, kind, error)
     outcome = Outcome(
         name=run.name, is_done=not kind, kind=kind, error=error,
         seconds=round(time.monotonic() - started, 3), n_bytes=watch.most_bytes,
@@ -86,7 +86,8 @@ def execute(run: Run, root: Path, n_attempts: int = 1) -> Outcome:
     try:
         _finish(run, folder, outcome)
     except OSError as problem:  # OutputError is one
-        outcome = Outcome(**{**asdict(outcome), "is_done": False, **_disk(problem)})
+        kind, error = _unwritten(problem, kind, error)
+        outcome = replace(outcome, is_done=False, kind=kind, error=error)
     return outcome
 
 
@@ -110,22 +111,25 @@ def _attempt(run: Run, folder: Path, watch: Watch) -> tuple[Kind, str]:
             return "limit", f"stopped: {watch.killed_for}"
         return "kernel", "the kernel died: killed from outside, out of memory, or crashed"
     except OSError as problem:
-        found = _disk(problem)
-        return found["kind"], found["error"]
+        return _unwritten(problem)
     except Exception as problem:  # noqa: BLE001 (a kernel that does not start raises many kinds)
         return "kernel", f"{type(problem).__name__}: {problem}"
     return "", ""
 
 
-def _disk(problem: OSError) -> dict[str, Any]:
-    """A failure to write as an outcome."""
-    return {"kind": "disk", "error": " ".join(str(problem).split())}
+def _unwritten(problem: OSError, kind: Kind = "", error: str = "") -> tuple[Kind, str]:
+    """A failure to read or write as an outcome, after what went wrong before it.
+
+    The first error is told; that the disk is full is noted in any case, as it concerns all runs.
+    """
+    cause = problem.__cause__ if isinstance(problem.__cause__, OSError) else problem
+    is_full = cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "disk" if is_full else kind or "folder", error or " ".join(str(problem).split())
 
 
 def _finish(run: Run, folder: Path, outcome: Outcome) -> None:
-    """Write the notebook, and last the manifest, or why there is none."""
-    if (folder / KERNEL).exists():
-        (folder / KERNEL).unlink()
+    """Write the manifest, after all else, or why there is none."""
+    (folder / KERNEL).unlink(missing_ok=True)
     if outcome.is_done:
         (folder / FAILURE).unlink(missing_ok=True)
         files = {

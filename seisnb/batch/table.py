@@ -57,9 +57,6 @@ class _Lines:
         count = f"[{self._n_ended}/{self._total}]"
         self._say(f"{count} {run.name} {word} ({outcome.seconds:.1f} s)")
 
-    def look(self) -> None:
-        """Nothing new is nothing to say."""
-
     def _say(self, line: str) -> None:
         self._stream.write(f"{line}\n")
         self._stream.flush()
@@ -90,9 +87,6 @@ class _Table:
         self._bar.advance(self._task)
         if not outcome.is_done:
             self._failures.append((run.name, _one_line(outcome.error)))
-
-    def look(self) -> None:
-        """The table is drawn anew by itself."""
 
     def rendered(self) -> Group:
         """The table as it is now."""

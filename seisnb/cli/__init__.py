@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 problems found by ``doctor``, 2 bad input, 130 cancelled.
+        0 done, 1 problems found by ``doctor`` or failed runs, 2 bad input, 130 cancelled.
     """
     parser = _parser()
     args, further = parser.parse_known_args(arguments)

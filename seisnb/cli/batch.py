@@ -45,7 +45,7 @@ def add_batch(commands: Any) -> None:
     command.add_argument(
         "--dry-run", action="store_true", help="check everything, list the runs, run nothing"
     )
-    add_spreading(command, "runs")
+    add_spreading(command, "runs", else_by="processes on this machine, one per core")
     command.add_argument("--yes", action="store_true", help="begin also with more than 1,000 runs")
 
 

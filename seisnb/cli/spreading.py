@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 
-def add_spreading(command: Any, what: str) -> None:
-    """Add both options; ``what`` is spread."""
+def add_spreading(command: Any, what: str, *, else_by: str = "the threads of this process") -> None:
+    """Add both options; ``what`` is spread, without them over ``else_by``."""
     group = command.add_argument_group(
         "many cores, many machines",
-        f"By default {what} are spread over the threads of this process. "
+        f"By default {what} are spread over {else_by}. "
         "The result is the same wherever they are worked on.",
     )
     group.add_argument(

@@ -28,7 +28,7 @@ def prepare_folder(folder: Path) -> Path:
             probe.write(b"seisnb")
     except OSError as error:
         raise OutputError(
-            f"--out {folder}: cannot write there ({error.strerror or error}). "
+            f"{folder}: cannot write there ({error.strerror or error}). "
             "Choose a folder that you can write to."
         ) from error
     return folder

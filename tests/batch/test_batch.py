@@ -137,6 +137,19 @@ def test_a_notebook_that_prints_100_mb_is_cut(tmp_path):
     assert "[cut: a notebook may print 1 MB]" in notebook.read_text()
 
 
+def test_a_folder_that_is_in_the_way_is_told_and_stops_no_other_run(tmp_path):
+    sweep = make_sweep(tmp_path, WRITES, ks=(1, 2))
+    first, second = read_sweep(sweep).runs()
+    place = tmp_path / "out" / RUNS
+    place.mkdir(parents=True)
+    (place / first.name).write_text("no folder")
+    code, said = batch(sweep, tmp_path / "out", "--workers", "1")
+    assert code == 1
+    assert "File exists" in said
+    assert "disk is full" not in said
+    assert is_finished(second, place)
+
+
 def test_a_clock_that_jumps_changes_nothing(tmp_path, monkeypatch):
     sweep = read_sweep(make_sweep(tmp_path, WRITES, limits={"minutes": 1}))
     jumps = iter([1e9, -1e9] * 100_000)
