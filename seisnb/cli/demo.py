@@ -41,7 +41,7 @@ def run_demo(args: argparse.Namespace) -> int:
     from seisnb.location import LocationConfig
     from seisnb.settings import make_configs, parse_assignments
 
-    out = prepare_folder(args.out).resolve()
+    out = prepare_folder(args.out, where="--out").resolve()
     parameters: dict[str, Any] = {
         "n_members": args.members,
         "n_events": args.events,

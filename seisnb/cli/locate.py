@@ -97,7 +97,7 @@ def run_locate(args: argparse.Namespace) -> int:
     settings["location.on_bad"] = args.on_bad
     settings.update(parse_assignments(args.set, where="--set"))
     config = make_configs({"location": LocationConfig}, settings, where="--set")["location"]
-    out = prepare_folder(args.out)
+    out = prepare_folder(args.out, where="--out")
     stations = seisnb.io.read_stations(args.stations)
     options: dict[str, Any] = {"pick_std": args.pick_std, "on_bad": args.on_bad}
     try:

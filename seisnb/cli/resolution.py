@@ -57,7 +57,7 @@ def run_resolution(args: argparse.Namespace) -> int:
     from seisnb.tomography import resolution_test
 
     ensemble = open_ensemble(args.ensemble)
-    out = prepare_folder(args.out)
+    out = prepare_folder(args.out, where="--out")
     with args.interrupts.listening() as cancel, show_progress() as progress:
         test = resolution_test(
             ensemble,

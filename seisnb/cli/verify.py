@@ -29,7 +29,7 @@ from seisnb.vsvgd.config import VsvgdConfig
 def run_coverage(args: argparse.Namespace) -> int:
     """Run the study as far as it is not done, and print and write what all of it says."""
     methods = [find_method(name) for name in args.methods.split(",")]
-    out = prepare_folder(args.out)
+    out = prepare_folder(args.out, where="--out")
     with args.interrupts.listening() as cancel, single_threaded():
         coverage_study(
             methods,
@@ -85,7 +85,7 @@ def run_line(args: argparse.Namespace) -> int:
 
 def run_gold(args: argparse.Namespace) -> int:
     """Run the gold standard, and print and write what it says."""
-    out = prepare_folder(args.out)
+    out = prepare_folder(args.out, where="--out")
     with args.interrupts.listening() as cancel:
         result = gold_standard(
             seed=args.seed,

@@ -14,8 +14,15 @@ from pathlib import Path
 from seisnb.conventions import OutputError
 
 
-def prepare_folder(folder: Path) -> Path:
+def prepare_folder(folder: Path, *, where: str) -> Path:
     """The results folder, made if need be and proven writable before any long work.
+
+    Parameters
+    ----------
+    folder : Path
+        To be made.
+    where : str
+        What the user gave it as, for the error.
 
     Raises
     ------
@@ -28,7 +35,7 @@ def prepare_folder(folder: Path) -> Path:
             probe.write(b"seisnb")
     except OSError as error:
         raise OutputError(
-            f"{folder}: cannot write there ({error.strerror or error}). "
+            f"{where} {folder}: cannot write there ({error.strerror or error}). "
             "Choose a folder that you can write to."
         ) from error
     return folder
