@@ -282,7 +282,9 @@ def mean_model(ensemble: VelocityEnsemble) -> VelocityEnsemble | None:
     if isinstance(group, LayeredGroup):
         mean = LayeredGroup(models=(_mean_layers(group.models, weight),))
     else:
-        velocity = np.tensordot(weight, group.velocity.astype(float), axes=1)
+        velocity = np.zeros(group.velocity.shape[1:])
+        for member, w in zip(group.velocity, weight, strict=True):  # no copy of all of them
+            velocity += w * member
         mean = replace(group, velocity=velocity[None])
     return VelocityEnsemble(
         groups=(mean,), log_weight=np.zeros(1), vpvs=np.array([weight @ ensemble.vpvs]),

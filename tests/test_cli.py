@@ -13,7 +13,7 @@ import xarray as xr
 from seisnb import cli
 from seisnb.conventions import Cancelled
 from seisnb.interrupts import EXIT_CANCELLED
-from seisnb.io import open_ensemble, write_picks
+from seisnb.io import open_ensemble, read_models, save_ensemble, write_picks
 from tests.dashboards.fake import ensemble_of, land_survey
 
 HEADER = (
@@ -43,7 +43,10 @@ class Inversion:
         self.during()
         ensemble = ensemble_of(survey, n_members=4)
         ensemble.attrs["cancelled"] = int(more["cancel"]())
-        return ensemble
+        if more["out"] is None:
+            return ensemble
+        save_ensemble(ensemble, more["out"])
+        return open_ensemble(more["out"], load=False)
 
 
 @pytest.fixture
@@ -81,6 +84,14 @@ def test_picks_in_ensemble_and_report_out(picks, tmp_path, inversion, capsys):
     assert f"report: {out / 'report.html'}" in printed
     assert "4 members" in printed
     assert sorted(path.name for path in out.iterdir()) == ["ensemble.nc", "report.html"]
+
+
+def test_a_large_ensemble_goes_to_zarr(picks, tmp_path, inversion, capsys):
+    out = tmp_path / "out"
+    assert run("tomography", picks, "--out", out, "--zarr") == 0
+    assert sorted(path.name for path in out.iterdir()) == ["ensemble.zarr", "report.html"]
+    assert f"ensemble: {out / 'ensemble.zarr'}" in capsys.readouterr().out
+    assert read_models(out / "ensemble.zarr").n_members == 4
 
 
 def test_reader_options_reach_the_reader(picks, tmp_path, inversion, monkeypatch):

@@ -145,7 +145,7 @@ def run_batch(
     check_number(sweep, is_agreed=is_agreed)
     watcher = watcher or _Silent()
     runs = sweep.runs()
-    root = prepare_folder(Path(out), where="out").resolve()
+    root = prepare_folder(Path(out)).resolve()
     with _alone(root):
         place = root / RUNS
         place.mkdir(exist_ok=True)

@@ -223,6 +223,12 @@ def _add_tomography(commands: Any) -> None:
         default=[],
         help="any other setting, such as prior.amplitude=0.3; may be repeated",
     )
+    command.add_argument(
+        "--zarr",
+        action="store_true",
+        help="write DIR/ensemble.zarr, some models at a time, instead of DIR/ensemble.nc: for "
+        "ensembles too large for memory",
+    )
     add_spreading(command, "members")
     command.add_argument("--list-settings", action=_ListSettings, help="list what --set can set")
 

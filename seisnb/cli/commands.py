@@ -58,6 +58,7 @@ def _tomography(args: argparse.Namespace) -> int:
         _print_survey(survey)
 
     checkpoint = out / "checkpoint"
+    file = out / ("ensemble.zarr" if args.zarr else "ensemble.nc")
     with args.interrupts.listening() as cancel:
         shown = show_progress() if ranks.is_first() else contextlib.nullcontext()
         with spreading(args), shown as progress:
@@ -68,12 +69,14 @@ def _tomography(args: argparse.Namespace) -> int:
                 progress=progress,
                 cancel=cancel,
                 checkpoint=checkpoint,
+                out=file if args.zarr else None,
             )
         if not ranks.is_first():
             return EXIT_CANCELLED if ensemble.attrs.get("cancelled") else 0
-        seisnb.io.save_ensemble(ensemble, out / "ensemble.nc")
+        if not args.zarr:
+            seisnb.io.save_ensemble(ensemble, file)
         write_report(ensemble, out / "report.html")
-    _print_result(ensemble, out)
+    _print_result(ensemble, file)
     if ensemble.attrs.get("cancelled"):
         print("Stopped before all members were done; run the same command again to go on.")
         return EXIT_CANCELLED
@@ -99,7 +102,7 @@ def _print_survey(survey: xr.Dataset) -> None:
         print(f"note: {note}")
 
 
-def _print_result(ensemble: xr.Dataset, out: Path) -> None:
+def _print_result(ensemble: xr.Dataset, file: Path) -> None:
     """How well the ensemble fits, what to think of it, and where it lies."""
     chi2 = float(ensemble["chi2_referee"].mean())
     rms = float(ensemble["rms_referee_mean"])
@@ -108,5 +111,5 @@ def _print_result(ensemble: xr.Dataset, out: Path) -> None:
         f"rms of the mean {1000 * rms:.2f} ms, {ensemble.attrs['elapsed_seconds']:.0f} s"
     )
     print(ensemble.attrs["verdict"])
-    print(f"ensemble: {out / 'ensemble.nc'}")
-    print(f"report: {out / 'report.html'}")
+    print(f"ensemble: {file}")
+    print(f"report: {file.parent / 'report.html'}")

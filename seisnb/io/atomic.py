@@ -14,7 +14,7 @@ from pathlib import Path
 from seisnb.conventions import OutputError
 
 
-def prepare_folder(folder: Path, *, where: str) -> Path:
+def prepare_folder(folder: Path, *, where: str = "out") -> Path:
     """The results folder, made if need be and proven writable before any long work.
 
     Parameters

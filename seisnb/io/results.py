@@ -1,12 +1,15 @@
 """Results on disk: NetCDF or Zarr, whole or not at all, back without loss.
 
 ``.nc`` is NetCDF-4 (one file, compressed), ``.zarr`` is Zarr (version 2, consolidated; one
-folder). Both hold the Dataset as it is: names, dims, types, units, attributes.
+folder, a few members per chunk). Both hold the Dataset as it is: names, dims, types, units,
+attributes. An ensemble larger than memory is written by :func:`growing_ensemble`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ import numpy as np
 import xarray as xr
 
 from seisnb.conventions import ENSEMBLE, HYPOCENTRES, FileFormatError, InputError, OutputError
-from seisnb.io.atomic import replaced
+from seisnb.io import zarr_members
+from seisnb.io.atomic import prepare_folder, replaced
 
 _ZARR_MARKS = (".zgroup", "zarr.json")
 #: By kind: the variable that makes a result one of it, and its dims.
@@ -51,6 +55,78 @@ def save_ensemble(ensemble: xr.Dataset, path: str | Path) -> None:
 def save_hypocentres(hypocentres: xr.Dataset, path: str | Path) -> None:
     """Write what :func:`seisnb.location.locate` returned; all as for :func:`save_ensemble`."""
     _save(hypocentres, path, "hypocentres", "save_hypocentres")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrowingEnsemble:
+    """An ensemble that is being written; of :func:`growing_ensemble`.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is written until it is whole.
+    where : str
+        Who writes, for messages.
+    """
+
+    folder: Path
+    where: str
+
+    def members(self, shape: tuple[int, int, int]) -> Any:
+        """Room for velocities (particle, depth, easting) float32 [km/s], to be written by slices.
+
+        A slice of :func:`seisnb.io.zarr_members.members_per_chunk` members at a multiple of that
+        number is written once; others are read first.
+        """
+        return zarr_members.create(self.folder, shape, ENSEMBLE["velocity"].dims, np.float32)
+
+    def finish(self, rest: xr.Dataset, attributes: Mapping[str, Any]) -> None:
+        """Write all else of the ensemble, and attributes of the velocity.
+
+        Raises
+        ------
+        InputError
+            An attribute is neither text nor numbers.
+        """
+        _check_attributes(rest, self.where)
+        zarr_members.complete(self.folder, _encoded(rest), dict(attributes))
+
+
+def check_growing(path: str | Path, *, where: str) -> None:
+    """Refuse a place that :func:`growing_ensemble` could not write to, before long work.
+
+    Raises
+    ------
+    InputError
+        An extension other than ``.zarr``.
+    OutputError
+        The folder does not exist or cannot be written, or other things lie in the place.
+    """
+    path = Path(path)
+    _by_extension(path, {".zarr": None}, where)
+    _check_place(path, where)
+    prepare_folder(path.parent, where=f"{where}:")
+
+
+@contextmanager
+def growing_ensemble(path: str | Path, *, where: str) -> Iterator[GrowingEnsemble]:
+    """Write an ensemble to Zarr some members at a time; it takes its place when it is whole.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that ends in ``.zarr``; an older result is replaced.
+    where : str
+        The public function's name, for messages.
+
+    Raises
+    ------
+    InputError, OutputError
+        As for :func:`check_growing`; the disk is full.
+    """
+    check_growing(path, where=where)
+    with replaced(path, where=where) as temporary:
+        yield GrowingEnsemble(folder=temporary, where=where)
 
 
 def open_ensemble(path: str | Path, *, load: bool = True) -> xr.Dataset:
@@ -108,14 +184,23 @@ def _save(dataset: xr.Dataset, path: str | Path, kind: str, where: str) -> None:
             f"{where}: the Dataset is of kind {found!r}; expected one of kind {kind!r}."
         )
     _check_attributes(dataset, where)
-    write = _by_extension(path, {".nc": _write_netcdf, ".zarr": _write_zarr}, where)
+    writers: dict[str, Callable[[Path, xr.Dataset], None]] = {
+        ".nc": _write_netcdf,
+        ".zarr": zarr_members.write,
+    }
+    write = _by_extension(path, writers, where)
+    _check_place(path, where)
+    with replaced(path, where=where) as temporary:
+        write(temporary, _encoded(dataset))
+
+
+def _check_place(path: Path, where: str) -> None:
+    """Refuse a folder that is not a store of ours."""
     if path.suffix == ".zarr" and path.is_dir() and not _is_zarr(path) and any(path.iterdir()):
         raise OutputError(
             f"{where}: {str(path)!r} is a folder with other things in it; a result would "
             "replace it. Give another path."
         )
-    with replaced(path, where=where) as temporary:
-        write(_encoded(dataset), temporary)
 
 
 def _encoded(dataset: xr.Dataset) -> xr.Dataset:
@@ -159,7 +244,7 @@ def _opened(path: Path, where: str, *, load: bool) -> xr.Dataset:
     return dataset
 
 
-def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
+def _write_netcdf(path: Path, dataset: xr.Dataset) -> None:
     """Compressed NetCDF-4; the library's own failures become OSError."""
     encoding: dict[Any, dict[str, Any]] = {}
     for name, variable in dataset.variables.items():
@@ -170,11 +255,6 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
         dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
     except RuntimeError as error:
         raise OSError(f"{error}; is the disk full?") from error
-
-
-def _write_zarr(dataset: xr.Dataset, path: Path) -> None:
-    """Zarr version 2, whose metadata every reader understands."""
-    dataset.to_zarr(path, mode="w", zarr_format=2, consolidated=True)
 
 
 def _by_extension(path: Path, choices: Mapping[str, Any], where: str) -> Any:

@@ -38,8 +38,8 @@ class Member:
         The model.
     predicted, referee : Array, (pick,)
         Times along the rays and by the grid referee [s].
-    coverage : Array, (depth, easting)
-        Ray length per cell [km].
+    coverage : NDArray, (depth, easting) float32
+        Ray length per cell [km]; the largest part of a member.
     deepest : Array, (easting,)
         Depth of the deepest ray per column [km]; NaN where no ray runs.
     network : Array, (pick,) or (0,)
@@ -55,7 +55,7 @@ class Member:
     unknowns: Array
     predicted: Array
     referee: Array
-    coverage: Array
+    coverage: NDArray[np.float32]
     deepest: Array
     network: Array
     sigma_scale: Array

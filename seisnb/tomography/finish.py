@@ -41,7 +41,7 @@ def finish_member(
         unknowns=unknowns,
         predicted=memory.times,
         referee=referee.times(velocity, referee_cell),
-        coverage=coverage,
+        coverage=coverage.astype(np.float32),
         deepest=np.where(visited.any(axis=0), depth[row], np.nan),
         network=np.zeros(0)
         if problem.network is None

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from seisnb import ranks
 from seisnb.conventions import Cancelled, InputError
 from seisnb.handles import Handles, Progress
 from seisnb.inference.rml import mean_chi2
+from seisnb.io.results import check_growing, growing_ensemble, open_ensemble
 from seisnb.prior import PriorConfig
 from seisnb.survey import used_picks
 from seisnb.threads import single_threaded, worker_count
@@ -34,7 +36,14 @@ from seisnb.tomography.problem import (
     with_traced_rays,
 )
 from seisnb.tomography.recentre import recentred
-from seisnb.tomography.result import ensemble_dataset, output_depth
+from seisnb.tomography.result import (
+    VELOCITY_ATTRIBUTES,
+    Members,
+    ensemble_dataset,
+    fill_velocity,
+    output_depth,
+    with_velocity,
+)
 from seisnb.traveltime.referee import open_referee
 from seisnb.vsvgd.config import VsvgdConfig
 
@@ -51,6 +60,7 @@ def invert(
     progress: Callable[[Progress], None] | None = None,
     cancel: Callable[[], bool] | None = None,
     checkpoint: str | Path | None = None,
+    out: str | Path | None = None,
 ) -> xr.Dataset:
     """Turn first-arrival picks into an ensemble of velocity models.
 
@@ -71,6 +81,10 @@ def invert(
     checkpoint : path, optional
         Folder for finished members; a run that died goes on from it with the same result. Of
         several processes (:mod:`seisnb.ranks`) only the first one looks at it.
+    out : path, optional
+        Folder ending in ``.zarr`` for the result, whose velocities then are written some members
+        at a time and never all in memory. The Dataset returned reads them from there as they are
+        used; close it. Of several processes all must reach the folder; only the first one writes.
 
     Returns
     -------
@@ -86,6 +100,8 @@ def invert(
         The checkpoint belongs to another survey, configuration or version.
     Cancelled
         Cancelled before two members were finished.
+    OutputError
+        ``out`` cannot be written.
     RankError
         Another process of the run died or does not answer.
     """
@@ -104,6 +120,8 @@ def invert(
 
     picks = used_picks(survey, where="invert")
     folder = Path(checkpoint) if checkpoint and ranks.is_first() else None
+    if out is not None and ranks.is_first():
+        check_growing(out, where="invert")
     check_picks(picks)
     check_checkpoint(folder, picks)
     tell("building the prior", "prior", 0)
@@ -152,19 +170,24 @@ def invert(
         found, bias = recentred(
             problem, peak, list(members.values()), depth, referee, cell, handles
         )
-        return ensemble_dataset(
-            problem,
-            peak,
-            found,
-            depth,
-            bias=bias,
-            asked=prior,
-            referee=referee,
-            referee_cell=cell,
-            referee_error=error,
-            elapsed=time.monotonic() - started,
-            is_cancelled=is_cancelled,
-        )
+
+        def assemble(velocity: Members) -> xr.Dataset:
+            mean = fill_velocity(velocity, problem, found, depth)
+            return ensemble_dataset(
+                problem, peak, found, depth, velocity, mean,
+                bias=bias, asked=prior, referee=referee, referee_cell=cell, referee_error=error,
+                elapsed=time.monotonic() - started, is_cancelled=is_cancelled,
+            )  # fmt: skip
+
+        shape = len(found), depth.size, problem.prior.grid.n_easting
+        if out is None:
+            velocity = np.empty(shape, np.float32)
+            return with_velocity(assemble(velocity), velocity)
+        if ranks.is_first():
+            with growing_ensemble(out, where="invert") as growing:
+                growing.finish(assemble(growing.members(shape)), VELOCITY_ATTRIBUTES)
+        ranks.first_says(None)  # it is written
+        return open_ensemble(out, load=False)
 
 
 def _check_ranks(config: TomographyConfig) -> None:

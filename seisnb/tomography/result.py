@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import seisnb
 from seisnb.conventions import ENSEMBLE, SURVEY, set_units
 from seisnb.diagnostics import mean_square, verdict
+from seisnb.io.zarr_members import members_per_chunk
 from seisnb.prior import PriorConfig
 from seisnb.section import SectionGrid, to_depth_grid
 from seisnb.survey import survey_checksum
@@ -27,6 +28,28 @@ Array = NDArray[np.float64]
 
 #: Levels of the stored quantiles: median, central 68 % and 95 % intervals.
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
+#: What is held in memory at once of velocities that lie on disk.
+BLOCK_BYTES = 2**28
+#: What is known of the velocities.
+VELOCITY_ATTRIBUTES = {
+    "long_name": ENSEMBLE["velocity"].long_name,
+    "units": ENSEMBLE["velocity"].units,
+    "note": "above the rock's surface (rock is False) the value of the surface is continued",
+}
+
+
+class Members(Protocol):
+    """An array (particle, depth, easting), in memory or on disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Members, depths, eastings."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """A part, in memory."""
+
+    def __setitem__(self, key: Any, value: Any, /) -> None:
+        """Write a part."""
 
 
 def output_depth(grid: SectionGrid) -> Array:
@@ -37,11 +60,43 @@ def output_depth(grid: SectionGrid) -> Array:
     return np.asarray(top + step * np.arange(int(np.ceil((bottom - top) / step - 1e-9)) + 1))
 
 
+def fill_velocity(
+    velocity: Members, problem: Problem, members: list[Member], depth: Array
+) -> Array:
+    """Write the members' velocities, some at a time.
+
+    Parameters
+    ----------
+    velocity : array, (particle, depth, easting)
+        Takes them [km/s]; in memory or on disk.
+    problem, members, depth
+        As for :func:`ensemble_dataset`.
+
+    Returns
+    -------
+    Array, (n_easting, n_depth)
+        Their mean on the grid that hangs from the surface [km/s].
+    """
+    prior, grid = problem.prior, problem.prior.grid
+    mean = np.zeros(prior.mean.shape)
+    step = members_per_chunk(velocity.shape)
+    for first in range(0, len(members), step):
+        block = []
+        for member in members[first : first + step]:
+            model = prior.velocity(member.unknowns)
+            mean += model / len(members)
+            block.append(to_depth_grid(model, grid, depth).astype(np.float32))
+        velocity[first : first + step] = np.stack(block)
+    return mean
+
+
 def ensemble_dataset(
     problem: Problem,
     peak: Peak,
     members: list[Member],
     depth: Array,
+    velocity: Members,
+    hung_mean: Array,
     *,
     asked: PriorConfig,
     bias: float,
@@ -51,7 +106,7 @@ def ensemble_dataset(
     elapsed: float,
     is_cancelled: bool,
 ) -> xr.Dataset:
-    """Assemble the result.
+    """Assemble the result, all but ``velocity`` itself.
 
     Parameters
     ----------
@@ -63,6 +118,10 @@ def ensemble_dataset(
         Finished members.
     depth : Array, (depth,)
         Depths of the result [km].
+    velocity : array, (particle, depth, easting)
+        The members' velocities [km/s], of :func:`fill_velocity`.
+    hung_mean : Array, (n_easting, n_depth)
+        Their mean, of :func:`fill_velocity`.
     asked : PriorConfig
         The prior as it was given, with what was left open.
     bias : float
@@ -77,12 +136,6 @@ def ensemble_dataset(
         The run was cut short.
     """
     prior, grid, survey = problem.prior, problem.prior.grid, problem.survey
-    velocity = np.empty((len(members), depth.size, grid.n_easting), np.float32)
-    hung_mean = np.zeros(prior.mean.shape)
-    for i, member in enumerate(members):
-        model = prior.velocity(member.unknowns)
-        hung_mean += model / len(members)
-        velocity[i] = to_depth_grid(model, grid, depth)
     time, std = survey["travel_time"].values, survey["pick_std"].values
     predicted = np.stack([member.predicted for member in members])
     refereed = np.stack([member.referee for member in members])
@@ -92,20 +145,11 @@ def ensemble_dataset(
     section = ("depth", "easting")
     dataset = xr.Dataset(
         {
-            "velocity": (("particle", *section), velocity),
             "log_weight": ("particle", np.full(len(members), -np.log(len(members)))),
-            "velocity_mean": (section, _rows(velocity, lambda a: a.mean(axis=0, dtype=float))),
-            "velocity_std": (
-                section,
-                _rows(velocity, lambda a: a.std(axis=0, dtype=float, ddof=1)),
-            ),
-            "velocity_quantile": (
-                ("quantile", *section),
-                _rows(velocity, lambda a: np.quantile(a, QUANTILES, axis=0, method="weibull")),
-            ),
+            **_summaries(velocity),
             "prior_mean": (section, to_depth_grid(prior.mean, grid, depth)),
             "prior_std": (section, to_depth_grid(prior.velocity_std(), grid, depth)),
-            "ray_coverage": (section, np.mean([m.coverage for m in members], axis=0)),
+            "ray_coverage": (section, _mean_coverage(members)),
             "rock": (section, depth[:, None] >= grid.surface[None, :] - 1e-9),
             "deepest_ray": ("easting", _nan_max([m.deepest for m in members], grid.surface)),
             "predicted_time": (("particle", "pick"), predicted),
@@ -185,15 +229,43 @@ def _rms(errors: Array) -> Array:
     return np.asarray(np.sqrt(np.mean(errors**2, axis=0)))
 
 
-def _rows(velocity: NDArray[np.float32], reduce: Callable[[NDArray[np.float32]], Array]) -> Array:
-    """Reduce over members row by row, so that no copy of the whole ensemble is made."""
-    rows = [reduce(velocity[:, j]) for j in range(velocity.shape[1])]
-    return np.stack(rows, axis=-2)
+def _summaries(velocity: Members) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """Mean, standard deviation and quantiles over members, some rows at a time."""
+    n, n_depth, n_easting = velocity.shape
+    step = max(1, BLOCK_BYTES // (4 * n * n_easting))
+    mean, std, quantile = [], [], []
+    for first in range(0, n_depth, step):
+        block = np.asarray(velocity[:, first : first + step])
+        for row in np.moveaxis(block, 1, 0):
+            mean.append(row.mean(axis=0, dtype=float))
+            std.append(row.std(axis=0, dtype=float, ddof=1))
+            quantile.append(np.quantile(row, QUANTILES, axis=0, method="weibull"))
+    section = ("depth", "easting")
+    return {
+        "velocity_mean": (section, np.stack(mean)),
+        "velocity_std": (section, np.stack(std)),
+        "velocity_quantile": (("quantile", *section), np.stack(quantile, axis=-2)),
+    }
+
+
+def _mean_coverage(members: list[Member]) -> Array:
+    """Ray length per cell, mean over members [km]."""
+    total = np.zeros(members[0].coverage.shape)
+    for member in members:
+        total += member.coverage
+    return total / len(members)
 
 
 def _nan_max(deepest: list[Array], surface: Array) -> Array:
     """Deepest ray of any member per column; the surface where none runs."""
     return np.fmax.reduce([*deepest, surface])
+
+
+def with_velocity(dataset: xr.Dataset, velocity: NDArray[np.float32]) -> xr.Dataset:
+    """The result of :func:`ensemble_dataset` with its velocities first."""
+    dims = ENSEMBLE["velocity"].dims
+    whole = dataset.assign(velocity=(dims, velocity, VELOCITY_ATTRIBUTES))
+    return whole[["velocity", *dataset]]
 
 
 def _describe(dataset: xr.Dataset) -> None:
@@ -218,6 +290,3 @@ def _describe(dataset: xr.Dataset) -> None:
         if name in dataset.variables:
             dataset[name].attrs.update(units=units, long_name=long_name)
     dataset["depth"].attrs["positive"] = "down"
-    dataset["velocity"].attrs["note"] = (
-        "above the rock's surface (rock is False) the value of the surface is continued"
-    )

@@ -39,6 +39,8 @@ Single = NDArray[np.float32]
 
 #: Groups of at most so many members are kept as they are.
 FEW_MEMBERS = 16
+#: Nodes of a table that are compressed at once.
+PART = 4096
 #: Told of every finished table: done, total, message.
 Report = Callable[[int, int, str], None]
 
@@ -415,14 +417,17 @@ def compressed(nodes: Single, near: Single, tolerance: float) -> tuple[Single, S
     heads : NDArray, (n_basis, n_members)
         Coefficients.
     """
-    flat = nodes.reshape(-1, nodes.shape[-1])
-    mean = flat.mean(axis=1, dtype=np.float64).astype(np.float32)
-    away = flat - mean[:, None]
-    weighted = away * near.reshape(-1, 1)
-    value, vector = np.linalg.eigh((weighted.T @ weighted).astype(float))
-    left = np.cumsum(np.maximum(value, 0.0)) / weighted.size
+    flat, by = nodes.reshape(-1, nodes.shape[-1]), near.reshape(-1, 1)
+    mean = flat.mean(axis=1, dtype=np.float64).astype(np.float32)[:, None]
+    parts = [slice(i, i + PART) for i in range(0, len(flat), PART)]  # copies of parts only
+    covariance = np.zeros((flat.shape[1],) * 2)
+    for part in parts:
+        weighted = (flat[part] - mean[part]) * by[part]
+        covariance += weighted.T @ weighted
+    value, vector = np.linalg.eigh(covariance)
+    left = np.cumsum(np.maximum(value, 0.0)) / flat.size
     n_left_out = int(np.searchsorted(left, tolerance**2))
     heads = vector[:, n_left_out:][:, ::-1].astype(np.float32)
-    basis = away @ heads
-    found = np.concatenate([mean[:, None], basis], axis=1)
+    basis = [(flat[part] - mean[part]) @ heads for part in parts]
+    found = np.concatenate([mean, np.concatenate(basis)], axis=1)
     return found.reshape(*nodes.shape[:-1], -1), np.ascontiguousarray(heads.T)

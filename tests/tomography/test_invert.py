@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,15 +24,16 @@ from seisnb.conventions import (
     Cancelled,
     GeometryError,
     InputError,
+    OutputError,
     PriorError,
     check_dataset,
 )
 from seisnb.diagnostics import coverage, expected_coverage
-from seisnb.io import open_ensemble, save_ensemble
+from seisnb.io import open_ensemble, save_ensemble, zarr_members
 from seisnb.prior import PriorConfig
 from seisnb.section import section_grid, to_depth_grid
 from seisnb.survey import make_survey, survey_checksum
-from seisnb.tomography import Progress, TomographyConfig, invert
+from seisnb.tomography import Progress, TomographyConfig, invert, result
 from seisnb.traveltime.base import pick_geometry
 from seisnb.traveltime.grid import referee_times
 from tests.tomography.conftest import CELL, PICK_STD, PRIOR, Line, config, make_line
@@ -516,3 +520,68 @@ def test_refuses_priors_that_are_none(line: Line, changes: dict[str, Any], messa
 def test_refuses_settings_that_mean_nothing(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         TomographyConfig(**changes)
+
+
+def test_written_some_members_at_a_time_it_is_the_same_result(
+    line: Line, ensemble: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = ensemble["velocity"][0].nbytes
+    monkeypatch.setattr(zarr_members, "CHUNK_BYTES", 5 * size + 1)
+    monkeypatch.setattr(result, "BLOCK_BYTES", ensemble["velocity"].nbytes // 3)
+    asked = config(n_members=ensemble.sizes["particle"])
+    path = tmp_path / "new" / "line.zarr"
+    with invert(line.survey, PRIOR, asked, out=path) as found:
+        assert found["velocity"].encoding["chunks"] == (5, *ensemble["velocity"].shape[1:])
+        assert not found["velocity"].variable._in_memory
+        same_result(found.load(), ensemble)
+    assert [entry.name for entry in path.parent.iterdir()] == ["line.zarr"]
+
+
+@pytest.mark.parametrize(
+    ("place", "error", "message"),
+    [
+        ("line.nc", InputError, "invert: 'line.nc' ends in '.nc'; expected .zarr"),
+        ("file/line.zarr", OutputError, "cannot write there"),
+        ("thesis.zarr", OutputError, "a folder with other things in it"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    line: Line, tmp_path: Path, place: str, error: type[Exception], message: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "thesis.zarr").mkdir()
+    (tmp_path / "thesis.zarr" / "thesis.txt").write_text("")
+    told: list[Progress] = []
+    with pytest.raises(error, match=message):
+        invert(line.survey, out=tmp_path / place, progress=told.append)
+    assert told == []
+
+
+FIRST_RUN = """
+from hashlib import sha256
+from seisnb.tomography import invert
+from tests.tomography.conftest import PRIOR, config, make_line
+
+found = invert(make_line(3).survey, PRIOR, config(n_members=2))
+print(sha256(found["velocity"].values.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_the_first_run_on_a_machine_is_the_second_to_the_last_digit(tmp_path: Path) -> None:
+    """Loops are compiled in the first run, one of them in the second, none in the third."""
+
+    def run() -> str:
+        own = {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
+        command = [sys.executable, "-c", FIRST_RUN]
+        return subprocess.run(
+            command, env={**os.environ, **own}, check=True, capture_output=True, text=True
+        ).stdout
+
+    first = run()
+    compiled = list(tmp_path.rglob("bending.bend-*.nbi"))
+    assert compiled
+    for file in compiled:
+        file.unlink()
+    assert run() == first
+    assert run() == first
