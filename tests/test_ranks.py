@@ -122,8 +122,13 @@ def test_several_processes_find_what_one_finds(n_ranks, alone, tmp_path) -> None
     assert set(found) == set(alone)
     assert float(alone["network.gradients"].abs().max()) > 0.01
     for name, tensor in alone.items():
-        # trained times: rounding picks the optimiser's basis where gradients leave it open
-        close = {"network.times": 1e-3, "network.gradients": 1e-12}.get(name, 1e-5)
+        if name == "network.times":
+            # rounding picks the optimiser's basis where gradients leave it open, so that training
+            # ends elsewhere: as near to the truth
+            for times in (found[name], tensor):
+                np.testing.assert_allclose(times, ranks_work.exact_times(), rtol=4e-3)
+            continue
+        close = {"network.gradients": 1e-12}.get(name, 1e-5)
         np.testing.assert_allclose(found[name], tensor, rtol=0, atol=close, err_msg=name)
 
 
