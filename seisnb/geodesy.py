@@ -135,14 +135,14 @@ def offsets_checksum(offsets: xr.Dataset) -> str:
 def _check_values(names: list[str], d: Array, s: Array, where: str) -> None:
     """Refuse values and errors that cannot be."""
     is_given = np.isfinite(d)
-    if not is_given.any():
+    if not (is_given | np.isinf(d)).any():
         raise InputError(f"{where}: no component of any site has a value.")
     for bad, found, expected in (
+        (np.isinf(d), d, "a finite value, or NaN where there is none"),
         (is_given & ~(np.isfinite(s) & (s > 0)), s, "a positive standard deviation"),
         (is_given & (np.abs(d) > LARGEST), d, f"metres, at most {LARGEST:g}"),
         (is_given & (s > LARGEST_STD), s, f"a standard deviation in metres, at most {LARGEST_STD}"),
         (is_given & (s < LEAST_STD), s, f"a standard deviation of {LEAST_STD:g} m or more"),
-        (np.isinf(d), d, "a finite value, or NaN where there is none"),
     ):
         if bad.any():
             i, k = np.argwhere(bad)[0]

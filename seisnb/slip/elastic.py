@@ -86,7 +86,8 @@ def _by_patch(fault: Fault, values: Array) -> Array:
         order = np.argsort(fault.patch)
         return np.ascontiguousarray(values[:, :, order])
     whole = np.zeros((*values.shape[:2], fault.n_patches, values.shape[3]))
-    np.add.at(whole, (slice(None), slice(None), fault.patch), values)
+    for triangle, patch in enumerate(fault.patch):
+        whole[:, :, patch] += values[:, :, triangle]
     return whole
 
 

@@ -58,7 +58,7 @@ class Fault:
     @cached_property
     def area(self) -> Array:
         """Areas of the patches, (patch,) [km2]."""
-        return np.bincount(self.patch, self.triangle_area)
+        return np.asarray(np.bincount(self.patch, self.triangle_area), float)
 
     @cached_property
     def centre(self) -> Array:

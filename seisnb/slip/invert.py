@@ -211,7 +211,7 @@ def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.i
         observed=problem.white_observed,
         kernels=np.ascontiguousarray(problem.white_kernels[which].transpose(0, 2, 1)),
         log_weight=_weights(problem, which)[:, 0], factor=factor,
-        precision=np.zeros((0, 0)) if is_plain else np.linalg.inv(factor @ factor.T),
+        precision=np.asarray(np.zeros((0, 0)) if is_plain else np.linalg.inv(factor @ factor.T)),
         pairs=problem.pairs(),
         amplitude=(float(problem.amplitudes[0]), float(problem.amplitudes[-1])),
     )  # fmt: skip

@@ -237,7 +237,7 @@ def move(
 
 @njit(**_JIT)
 def draw_amplitude(rng, size, n, low, high):
-    """Amplitude a from a**-n exp(-size / 2 a**2) / a between bounds: 1 / a**2 is a gamma variable."""
+    """Amplitude a of density a**-n exp(-size / 2 a**2) / a between bounds."""
     for _ in range(100):
         drawn = rng.standard_gamma(0.5 * n) / (0.5 * max(size, 1e-300))
         a = 1.0 / math.sqrt(drawn)

@@ -105,12 +105,12 @@ class Problem:
         if self.config.smoothing_length is not None:
             return np.array([self.config.smoothing_length])
         size = float(np.linalg.norm(np.ptp(self.fault.centre, axis=0)))
-        return size * np.array(LENGTHS)
+        return np.asarray(size * np.array(LENGTHS), float)
 
     def factor(self, length: float) -> Array:
         """Lower factor of the prior correlation of all unknowns."""
         over_patches = correlation(self.fault, self.config.smoothing, length)
-        return np.kron(factor_of(over_patches), np.eye(self.n_directions))
+        return np.asarray(np.kron(factor_of(over_patches), np.eye(self.n_directions)), float)
 
     def pairs(self) -> NDArray[np.intp]:
         """Unknowns of neighbouring patches with the same direction."""
@@ -215,7 +215,7 @@ def _motions(
         shown = [
             np.column_stack(c) for c in ((one, zero, zero), (zero, one, zero), (zero, zero, one))
         ]
-        modes = [mode for mode, is_used in zip(shown, used.any(axis=0), strict=True) if is_used]
+        modes = [mode for mode, is_used in zip(shown, used.T, strict=True) if is_used.any()]
     if config.frame == "rotation":
         dx, dy = x - x.mean(), y - y.mean()
         reach = max(float(np.hypot(dx, dy).max()), 1e-9)
