@@ -137,6 +137,18 @@ ARRIVALS: Mapping[str, Variable] = {
 }
 
 
+OFFSETS: Mapping[str, Variable] = {
+    "displacement": Variable(
+        dims=("site", "component"), units="m", long_name="displacement, or velocity per year"
+    ),
+    "std": Variable(dims=("site", "component"), units="m", long_name="its standard deviation"),
+    "easting": Variable(dims=("site",), units="km", long_name="site easting"),
+    "northing": Variable(dims=("site",), units="km", long_name="site northing"),
+    "longitude": Variable(dims=("site",), units="degrees_east", long_name="site longitude"),
+    "latitude": Variable(dims=("site",), units="degrees_north", long_name="site latitude"),
+}
+
+
 def _hypocentres() -> dict[str, Variable]:
     """What :func:`seisnb.location.locate` returns; ``single_`` is the one-model answer beside."""
     places = {

@@ -14,9 +14,17 @@ from seisnb.io.events import (
     write_quakeml,
 )
 from seisnb.io.models import read_models
+from seisnb.io.offsets import read_offsets
 from seisnb.io.pick_std import PickStd, parse_pick_std
 from seisnb.io.picks import PICK_FORMATS, PickSummary, describe_picks, read_picks, write_picks
-from seisnb.io.results import open_ensemble, open_hypocentres, save_ensemble, save_hypocentres
+from seisnb.io.results import (
+    open_ensemble,
+    open_hypocentres,
+    open_slip,
+    save_ensemble,
+    save_hypocentres,
+    save_slip,
+)
 from seisnb.io.surface import read_surface
 
 __all__ = [
@@ -29,14 +37,17 @@ __all__ = [
     "detect_arrival_format",
     "open_ensemble",
     "open_hypocentres",
+    "open_slip",
     "parse_pick_std",
     "read_arrivals",
     "read_models",
+    "read_offsets",
     "read_picks",
     "read_stations",
     "read_surface",
     "save_ensemble",
     "save_hypocentres",
+    "save_slip",
     "write_arrivals_csv",
     "write_nonlinloc",
     "write_picks",

@@ -25,6 +25,7 @@ _ZARR_MARKS = (".zgroup", "zarr.json")
 _KINDS = {
     "ensemble": ("velocity", ENSEMBLE["velocity"].dims),
     "hypocentres": ("longitude", HYPOCENTRES["longitude"].dims),
+    "slip": ("slip", ("sample", "patch")),
 }
 
 
@@ -129,6 +130,11 @@ def growing_ensemble(path: str | Path, *, where: str) -> Iterator[GrowingEnsembl
         yield GrowingEnsemble(folder=temporary, where=where)
 
 
+def save_slip(slip: xr.Dataset, path: str | Path) -> None:
+    """Write what :func:`seisnb.slip.invert_slip` returned; all as for :func:`save_ensemble`."""
+    _save(slip, path, "slip", "save_slip")
+
+
 def open_ensemble(path: str | Path, *, load: bool = True) -> xr.Dataset:
     """Open an ensemble that :func:`save_ensemble` wrote.
 
@@ -158,6 +164,11 @@ def open_ensemble(path: str | Path, *, load: bool = True) -> xr.Dataset:
 def open_hypocentres(path: str | Path, *, load: bool = True) -> xr.Dataset:
     """Open what :func:`save_hypocentres` wrote; all as for :func:`open_ensemble`."""
     return _open(path, "hypocentres", "open_hypocentres", load=load)
+
+
+def open_slip(path: str | Path, *, load: bool = True) -> xr.Dataset:
+    """Open what :func:`save_slip` wrote; all as for :func:`open_ensemble`."""
+    return _open(path, "slip", "open_slip", load=load)
 
 
 def kind_of(path: str | Path) -> str:

@@ -1,0 +1,264 @@
+"""Slip: GNSS offsets and an ensemble of structures in, slip over all of them out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from seisnb.conventions import OFFSETS, Cancelled, check_dataset
+from seisnb.handles import Handles, Progress
+from seisnb.slip.config import SlipConfig
+from seisnb.slip.positive import Population, Target, run_population
+from seisnb.slip.problem import Problem, make_problem
+from seisnb.slip.result import Answer, slip_dataset
+from seisnb.slip.structures import Structure, StructureEnsemble, structure_ensemble
+from seisnb.threads import in_parallel, single_threaded, worker_count
+
+Array = NDArray[np.float64]
+
+#: Independent populations of the sampler, and rounds in which samples are kept.
+N_POPULATIONS, N_ROUNDS = 4, 5
+
+
+def invert_slip(
+    offsets: xr.Dataset,
+    structures: StructureEnsemble | Structure | Sequence[Structure],
+    config: SlipConfig | None = None,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> xr.Dataset:
+    """Slip over all structures of an ensemble, and on its first one beside.
+
+    Parameters
+    ----------
+    offsets : xr.Dataset
+        Of :func:`seisnb.io.read_offsets` or :func:`seisnb.geodesy.make_offsets`.
+    structures : StructureEnsemble, Structure or sequence of Structure
+        What may be below the ground.
+    config : SlipConfig, optional
+        Directions, prior, sampler.
+    progress : callable, optional
+        Takes a :class:`seisnb.handles.Progress`.
+    cancel : callable, optional
+        Returns True to stop.
+
+    Returns
+    -------
+    xr.Dataset
+        Of kind ``slip``: samples, means, quantiles, moment, probabilities of the structures,
+        residuals.
+
+    Raises
+    ------
+    InputError, GeometryError
+        Offsets, structures or settings that cannot be used; the message says where and what to do.
+    Cancelled
+        On request.
+
+    Notes
+    -----
+    The likelihood is the mean over structures, by their prior weights, of normal densities of the
+    data, with motions of the whole network integrated out. Where slip may have any sign, all is in
+    closed form: every structure, prior amplitude and correlation length is a normal distribution,
+    and the posterior their mixture. Where it may not, particles are carried from the prior to the
+    posterior (:mod:`seisnb.slip.positive`).
+    """
+    config = config or SlipConfig()
+    handles, begun = Handles.of(progress, cancel), time.monotonic()
+    check_dataset(offsets, {n: OFFSETS[n] for n in ("easting", "northing")}, where="invert_slip",
+                  kind="offsets")  # fmt: skip
+    ensemble = structures if isinstance(structures, StructureEnsemble) else structure_ensemble(
+        [structures] if isinstance(structures, Structure) else structures
+    )  # fmt: skip
+
+    def tell(stage: str, done: int, total: int, message: str) -> None:
+        handles.progress(
+            Progress(
+                stage=stage, done=done, total=total, message=message,
+                elapsed=time.monotonic() - begun,
+            )
+        )  # fmt: skip
+
+    with single_threaded():
+        problem = make_problem(
+            offsets, ensemble, config, is_cancelled=handles.is_cancelled,
+            report=lambda done, n: tell("kernels", done, n, f"{done} of {n} structures"),
+        )  # fmt: skip
+        solve = _sampled if config.positive else _exact
+        answer = solve(problem, handles, tell, np.arange(len(ensemble.structures)))
+        single = None
+        if config.single_model and len(ensemble.structures) > 1:
+            single = solve(problem, handles, tell, np.arange(1))
+        return slip_dataset(problem, offsets, answer, single, elapsed=time.monotonic() - begun)
+
+
+Tell = Callable[[str, int, int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Hyper:
+    """One prior of slip: a correlation length, its factor, an amplitude."""
+
+    length: float
+    factor: Array
+    amplitude: float
+
+
+def _hypers(problem: Problem) -> list[_Hyper]:
+    """All priors that are tried, equally probable."""
+    return [
+        _Hyper(length=float(length), factor=factor, amplitude=float(amplitude))
+        for length in problem.lengths
+        for factor in [problem.factor(length)]
+        for amplitude in problem.amplitudes
+    ]
+
+
+def _evidences(
+    problem: Problem, which: NDArray[np.intp], hypers: list[_Hyper], temperature: float = 1.0
+) -> Array:
+    """Log evidences of structures under priors, (structure, hyper)."""
+    return np.array(
+        [
+            [problem.gaussian(k, h.factor, h.amplitude, temperature).log_evidence for h in hypers]
+            for k in which
+        ]
+    )
+
+
+def _weights(problem: Problem, which: NDArray[np.intp]) -> Array:
+    """Log prior weights of some structures, (structure, 1), that sum to one."""
+    log_weight = problem.ensemble.log_weight[which]
+    return np.asarray(log_weight - logsumexp(log_weight))[:, None]
+
+
+def _exact(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.intp]) -> Answer:
+    """The mixture of normal distributions over structures and priors."""
+    config, rng = problem.config, np.random.default_rng([problem.config.seed, 37])
+    hypers = _hypers(problem)
+    log_prior = _weights(problem, which) - np.log(len(hypers))
+    log_joint = log_prior + _evidences(problem, which, hypers)
+    tell("slip", 1, 2, f"{log_joint.size} normal distributions")
+    if handles.is_cancelled():
+        raise Cancelled("invert_slip: cancelled before slip was known; nothing to return.")
+    log_evidence = float(logsumexp(log_joint))
+    chance = np.exp(log_joint - log_evidence)
+    counts = rng.multinomial(config.n_samples, chance.ravel() / chance.sum())
+    mean, square = 0.0, 0.0
+    slip, structure, amplitude, length = [], [], [], []
+    for index in np.flatnonzero((chance.ravel() > 1e-12) | (counts > 0)):
+        i, j = divmod(int(index), len(hypers))
+        hyper = hypers[j]
+        gaussian = problem.gaussian(int(which[i]), hyper.factor, hyper.amplitude)
+        mean = mean + chance[i, j] * gaussian.mean
+        square = square + chance[i, j] * (gaussian.variance + gaussian.mean**2)
+        n = int(counts[index])
+        if n:
+            slip.append(gaussian.draw(n, rng))
+            structure.append(np.full(n, which[i]))
+            amplitude.append(np.full(n, hyper.amplitude))
+            length.append(np.full(n, hyper.length))
+    order = rng.permutation(config.n_samples)
+    tell("slip", 2, 2, "slip is known")
+    return Answer(
+        slip=np.concatenate(slip)[order], structure=np.concatenate(structure)[order],
+        amplitude=np.concatenate(amplitude)[order], length=np.concatenate(length)[order],
+        mean=np.asarray(mean), std=np.sqrt(np.maximum(square - mean**2, 0.0)), which=which,
+        probability=chance.sum(axis=1), log_evidence=log_evidence + problem.whitening.log_volume,
+        wbic=_exact_wbic(problem, which, hypers, log_prior), spread=None,
+    )  # fmt: skip
+
+
+def _exact_wbic(
+    problem: Problem, which: NDArray[np.intp], hypers: list[_Hyper], log_prior: Array
+) -> float:
+    """Mean of minus the log likelihood at the inverse temperature 1 / log(n) (Watanabe 2013)."""
+    n = problem.observed.size
+    warm = 1.0 / np.log(max(n, 3))
+    log_joint = log_prior + _evidences(problem, which, hypers, warm)
+    chance = np.exp(log_joint - logsumexp(log_joint))
+    misfit = sum(
+        chance[i, j] * problem.gaussian(int(k), h.factor, h.amplitude, warm).expected_misfit
+        for i, k in enumerate(which)
+        for j, h in enumerate(hypers)
+        if chance[i, j] > 1e-9
+    )
+    return float(0.5 * misfit + 0.5 * n * np.log(2 * np.pi) - problem.whitening.log_volume)
+
+
+def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.intp]) -> Answer:
+    """Populations of non-negative slip."""
+    config = problem.config
+    length = float(problem.lengths[0])
+    if problem.lengths.size > 1:  # by the evidence without positivity, which is known exactly
+        hypers = _hypers(problem)
+        evidences = _evidences(problem, which, hypers) + _weights(problem, which)
+        by_length = [
+            logsumexp([evidences[:, j] for j, h in enumerate(hypers) if h.length == each])
+            for each in problem.lengths
+        ]
+        length = float(problem.lengths[int(np.argmax(by_length))])
+    factor = problem.factor(length)
+    is_plain = config.smoothing == "none"
+    target = Target(
+        observed=problem.white_observed,
+        kernels=np.ascontiguousarray(problem.white_kernels[which].transpose(0, 2, 1)),
+        log_weight=_weights(problem, which)[:, 0], factor=factor,
+        precision=np.asarray(np.zeros((0, 0)) if is_plain else np.linalg.inv(factor @ factor.T)),
+        pairs=problem.pairs(),
+        amplitude=(float(problem.amplitudes[0]), float(problem.amplitudes[-1])),
+    )  # fmt: skip
+    reached = np.zeros(N_POPULATIONS)
+
+    def population(i: int) -> Population | None:
+        def report(at: float) -> None:
+            reached[i] = at
+            tell("slip", int(100 * reached.mean()), 100, f"inverse temperature {at:.3g}")
+
+        return run_population(
+            target, n_particles=-(-config.n_particles // N_POPULATIONS),
+            n_sweeps=config.n_sweeps, n_rounds=N_ROUNDS, seed=config.seed * N_POPULATIONS + i,
+            is_cancelled=handles.is_cancelled, report=report,
+        )  # fmt: skip
+
+    done = dict(
+        in_parallel(
+            population, list(range(N_POPULATIONS)), n_workers=worker_count(config.n_workers),
+            is_cancelled=handles.is_cancelled,
+        )
+    )  # fmt: skip
+    found = [done.get(i) for i in range(N_POPULATIONS)]
+    whole = [each for each in found if each is not None]
+    if len(whole) < N_POPULATIONS:
+        raise Cancelled("invert_slip: cancelled before slip was known; nothing to return.")
+    evidence = np.array([each.log_evidence for each in whole])
+    # populations count by their evidence, as in one large population
+    share = np.exp(evidence - logsumexp(evidence))
+    rng = np.random.default_rng([config.seed, 41])
+    owner = rng.choice(N_POPULATIONS, config.n_samples, p=share)
+    at = [rng.integers(len(each.structure)) for each in (whole[k] for k in owner)]
+    slip = np.stack([whole[k].slip[j] for k, j in zip(owner, at, strict=True)])
+    mean = sum(s * each.slip.mean(axis=0) for s, each in zip(share, whole, strict=True))
+    square = sum(s * (each.slip**2).mean(axis=0) for s, each in zip(share, whole, strict=True))
+    volume = problem.whitening.log_volume
+    return Answer(
+        slip=slip,
+        structure=which[[whole[k].structure[j] for k, j in zip(owner, at, strict=True)]],
+        amplitude=np.array([whole[k].amplitude[j] for k, j in zip(owner, at, strict=True)]),
+        length=np.full(config.n_samples, length),
+        mean=np.asarray(mean), std=np.sqrt(np.maximum(square - np.asarray(mean) ** 2, 0.0)),
+        which=which,
+        probability=np.asarray(
+            sum(s * each.structure_probability for s, each in zip(share, whole, strict=True))
+        ),
+        log_evidence=float(logsumexp(evidence) - np.log(N_POPULATIONS)) + volume,
+        wbic=float(share @ [each.wbic for each in whole]) - volume,
+        spread=np.stack([each.slip.mean(axis=0) for each in whole]),
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Triangles against a rectangle in closed form; strains against differences; bad places."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from seisnb.conventions import GeometryError, InputError
+from seisnb.slip.elastic import displacements, strains
+from seisnb.slip.faults import joined, moved, neighbours, rectangle_fault, triangle_fault
+from tests.slip.okada import rectangle
+
+PLANES = [
+    {"top_centre": (3.0, -2.0, 1.5), "length": 20.0, "width": 12.0, "strike": 37.0, "dip": 25.0},
+    {"top_centre": (0.0, 0.0, 10.0), "length": 60.0, "width": 80.0, "strike": 170.0, "dip": 12.0},
+    {"top_centre": (-8.0, 5.0, 0.3), "length": 15.0, "width": 10.0, "strike": 300.0, "dip": 80.0},
+]
+
+
+@pytest.fixture
+def sites():
+    rng = np.random.default_rng(1)
+    return rng.uniform(-90, 90, 200), rng.uniform(-90, 90, 200)
+
+
+@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("poisson", [0.2, 0.25, 0.31])
+@pytest.mark.parametrize("slip", [(1.0, 0.0), (0.0, 1.0), (0.6, -0.8)])
+def test_triangles_are_okadas_rectangle(plane, poisson, slip, sites):
+    fault = rectangle_fault(**plane, n_along=3, n_down=2)
+    unit = displacements(fault, *sites, poisson)
+    assert unit.shape == (200, 3, 6, 2)
+    found = unit.sum(axis=2) @ np.array(slip)
+    exact = rectangle(*sites, **plane, poisson=poisson, slip=slip)
+    assert np.abs(exact).max() > 0.01
+    assert_allclose(found, exact, atol=1e-7)
+
+
+def test_angles_and_areas_are_those_asked_for():
+    for plane in PLANES:
+        fault = rectangle_fault(**plane, n_along=4, n_down=3)
+        assert_allclose(fault.strike, plane["strike"])
+        assert_allclose(fault.dip, plane["dip"])
+        assert_allclose(fault.area, plane["length"] * plane["width"] / 12)
+        assert (fault.normal[:, 2] > 0).all()
+        assert len(neighbours(fault)) == 3 * 3 + 4 * 2
+
+
+def test_strains_are_derivatives_of_displacements():
+    fault = rectangle_fault(**PLANES[0])
+    at, step = np.array([[15.0, 8.0, 0.0]]), 1e-3
+    found = strains(fault, at)[0] / 1000.0  # per metre of slip
+    moved_by = [
+        displacements(fault, at[:, 0] + dx, at[:, 1] + dy)[0]
+        for dx, dy in ((step, 0), (-step, 0), (0, step), (0, -step))
+    ]
+    by_x, by_y = (moved_by[0] - moved_by[1]), (moved_by[2] - moved_by[3])
+    scale = 2 * step * 1000.0
+    assert_allclose(found[0], by_x[0] / scale, rtol=1e-5, atol=1e-12)
+    assert_allclose(found[1], by_y[1] / scale, rtol=1e-5, atol=1e-12)
+    assert_allclose(found[3], (by_x[1] + by_y[0]) / 2 / scale, rtol=1e-5, atol=1e-12)
+
+
+def test_flipped_triangles_are_turned_and_told(sites):
+    whole = rectangle_fault(**PLANES[0], n_along=3, n_down=2)
+    flipped = whole.triangles.copy()
+    flipped[[1, 4]] = flipped[[1, 4], ::-1]
+    fault = triangle_fault(whole.vertices, flipped)
+    assert fault.notes == ("2 of 12 triangles were flipped against the others and are turned",)
+    one_by_one = displacements(fault, *sites).sum(axis=2)
+    assert_allclose(one_by_one, displacements(whole, *sites).sum(axis=2), atol=1e-12)
+
+
+def test_two_faults_are_the_sum(sites):
+    first, second = (rectangle_fault(**plane) for plane in PLANES[:2])
+    both = displacements(joined([first, second]), *sites)
+    assert_allclose(both[:, :, 0], displacements(first, *sites)[:, :, 0], atol=1e-14)
+    assert_allclose(both[:, :, 1], displacements(second, *sites)[:, :, 0], atol=1e-14)
+
+
+CORNERS = [[0.0, 0.0, 5.0], [10.0, 0.0, 5.0], [0.0, 10.0, 8.0]]
+
+
+@pytest.mark.parametrize(
+    ("vertices", "triangles", "message"),
+    [
+        ([*CORNERS, [20.0, 0.0, 5.0]], [[0, 1, 2], [0, 1, 3]], "1 triangles are degenerate"),
+        ([[0, 0, -1.0], *CORNERS[1:]], [[0, 1, 2]], "rise above the ground, .* to 1 km"),
+        ([[0, 0, 5000.0], *CORNERS[1:]], [[0, 1, 2]], "Divide metres by 1000"),
+        (CORNERS, [[0, 1, 3]], "name vertices 0 to 3; there are 3"),
+        ([[0, 0, np.nan], *CORNERS[1:]], [[0, 1, 2]], "finite numbers"),
+        (CORNERS, [[0, 1]], r"expected \(m, 3\) indices"),
+    ],
+)
+def test_meshes_that_are_none(vertices, triangles, message):
+    with pytest.raises(GeometryError, match=message):
+        triangle_fault(vertices, triangles)
+
+
+def test_a_move_above_the_ground_is_refused():
+    fault = triangle_fault(CORNERS, [[0, 1, 2]])
+    with pytest.raises(GeometryError, match="rise above the ground"):
+        moved(fault, fault.vertices - (0, 0, 6.0))
+
+
+def test_places_and_constants_that_cannot_be():
+    fault = rectangle_fault(**PLANES[2] | {"top_centre": (0.0, 0.0, 0.0)})
+    with pytest.raises(InputError, match="lie on an edge of the fault"):
+        displacements(fault, np.array([0.0]), np.array([0.0]))
+    with pytest.raises(InputError, match="Poisson's ratio is 0.6; expected 0 to 0.49"):
+        displacements(fault, np.array([9.0]), np.array([0.0]), 0.6)
+    with pytest.raises(InputError, match="expected 0 to 90 degrees"):
+        rectangle_fault(**PLANES[0] | {"dip": 120.0})

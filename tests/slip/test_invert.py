@@ -1,0 +1,208 @@
+"""The whole job: calibration with and without the structure's uncertainty, moments, bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from seisnb.conventions import Cancelled, GeometryError, InputError
+from seisnb.geodesy import make_offsets
+from seisnb.io import open_slip, save_slip
+from seisnb.slip import (
+    SlipConfig,
+    Structure,
+    invert_slip,
+    perturbed_structures,
+    rectangle_fault,
+    structure_ensemble,
+)
+from seisnb.slip.elastic import displacements
+from seisnb.slip.prior import correlation, factor_of
+from tests.slip.conftest import PROJECTION, WIDTH, line_offsets, line_sites, thrust
+
+PLAIN = {"positive": False, "slip_std": 1.0, "n_samples": 400}
+SMOOTH = {**PLAIN, "smoothing": "gaussian_process", "smoothing_length": 20.0}
+
+
+def draw(thrusts, seed, std=0.01):
+    """A truth of the prior: which dip, slip by patch, offsets."""
+    rng = np.random.default_rng([seed, 5])
+    k = int(rng.choice(len(thrusts.structures), p=thrusts.weight))
+    fault = thrusts.structures[k].fault
+    factor = factor_of(correlation(thrusts.structures[0].fault, "gaussian_process", 20.0))
+    slip = factor @ rng.standard_normal(fault.n_patches)
+    x = line_sites()
+    exact = displacements(fault, x, np.zeros_like(x))[..., 1] @ slip
+    return k, slip, line_offsets(exact + std * rng.standard_normal(exact.shape), std)
+
+
+@pytest.mark.slow
+def test_intervals_hold_over_all_dips_and_not_by_a_wrong_one(thrusts):
+    """100 truths: 95 % intervals of slip, and of dip."""
+    dips = np.array([each.parameters["dip"] for each in thrusts.structures])
+    held, held_wrong, held_dip = [], [], []
+    for seed in range(100):
+        k, slip, offsets = draw(thrusts, seed)
+        found = invert_slip(offsets, thrusts, SlipConfig(**SMOOTH, single_model=False))
+        low, high = (found["slip_quantile"].sel(quantile=q).values for q in (0.025, 0.975))
+        held.append((low <= slip) & (slip <= high))
+        wrong = thrusts.structures[(k + 6) % len(dips)]
+        other = invert_slip(offsets, wrong, SlipConfig(**SMOOTH))
+        low, high = (other["slip_quantile"].sel(quantile=q).values for q in (0.025, 0.975))
+        held_wrong.append((low <= slip) & (slip <= high))
+        below = np.cumsum(found["structure_probability"].values)
+        held_dip.append(below[k] >= 0.025 and (below[k - 1] if k else 0.0) <= 0.975)
+    # a truth's patches are alike: their error is that of 100 truths
+    share, error = np.mean(held), np.std(np.mean(held, axis=1)) / 10.0
+    assert abs(share - 0.95) < max(3 * error, 0.01), (share, error)
+    assert error < 0.02
+    assert np.mean(held_wrong) < 0.8
+    assert np.mean(held_dip) >= 0.9
+
+
+def test_an_earlier_event_lowers_the_criterion_of_the_next(thrusts):
+    """Two events on one fault: the first's structures are the prior of the second."""
+    better = 0.0
+    for seed in range(10):
+        k, _, first = draw(thrusts, seed)
+        rng = np.random.default_rng([seed, 6])
+        fault = thrusts.structures[k].fault
+        factor = factor_of(correlation(thrusts.structures[0].fault, "gaussian_process", 20.0))
+        x = line_sites()
+        exact = displacements(fault, x, np.zeros_like(x))[..., 1] @ (
+            factor @ rng.standard_normal(fault.n_patches)
+        )
+        second = line_offsets(exact + 0.01 * rng.standard_normal(exact.shape), 0.01)
+        config = SlipConfig(**SMOOTH, single_model=False)
+        known = invert_slip(first, thrusts, config)["structure_probability"].values
+        carried = structure_ensemble(thrusts.structures, np.log(np.maximum(known, 1e-300)))
+        before, after = (float(invert_slip(second, e, config)["wbic"]) for e in (thrusts, carried))
+        better += before - after
+    assert better > 0
+
+
+@pytest.mark.slow
+def test_non_negative_slip_and_its_moment_are_calibrated(thrusts):
+    """Truths of the prior: half-normal slip, a dip of the ensemble."""
+    held, held_moment, x = [], [], line_sites()
+    for seed in range(12):
+        rng = np.random.default_rng([seed, 7])
+        k = int(rng.choice(len(thrusts.structures), p=thrusts.weight))
+        slip = np.abs(rng.standard_normal(12))
+        fault = thrusts.structures[k].fault
+        exact = displacements(fault, x, np.zeros_like(x))[..., 1] @ slip
+        offsets = line_offsets(exact + 0.01 * rng.standard_normal(exact.shape), 0.01)
+        config = SlipConfig(slip_std=1.0, n_particles=400, seed=seed, single_model=False)
+        found = invert_slip(offsets, thrusts, config)
+        assert (found["slip"] >= 0).all()
+        low, high = (found["slip_quantile"].sel(quantile=q).values for q in (0.025, 0.975))
+        held.append((low <= slip) & (slip <= high))
+        moment = 3e10 * 4000e3 * WIDTH * 1e3 / 12 * slip.sum()
+        low, high = np.quantile(found["moment"], (0.025, 0.975))
+        held_moment.append(low <= moment <= high)
+        assert float(found["agreement"]) < 1.1
+        assert float(found["chi2"]) < 2.0
+    assert np.mean(held) > 0.9
+    assert np.sum(held_moment) >= 9  # fewer have a probability of 0.02 %
+
+
+def test_one_structure_is_shown_beside_all(thrusts):
+    _, _, offsets = draw(thrusts, 2)
+    found = invert_slip(offsets, thrusts, SlipConfig(**SMOOTH))
+    assert found["single_slip_mean"].shape == (12,)
+    assert float(found["log_evidence"]) > float(found["single_log_evidence"])
+    assert_allclose(
+        found["magnitude"], 2 / 3 * (np.log10(found["moment"].values) - 9.1), rtol=1e-12
+    )
+    assert_allclose(found["structure_probability"].sum(), 1.0)
+
+
+def test_a_motion_of_the_network_is_no_slip(thrusts):
+    x = line_sites()
+    y = np.linspace(-40.0, 40.0, x.size)
+    structure = thrust(15.0)
+    exact = displacements(structure.fault, x, y)[..., 1] @ np.full(12, 0.5)
+    moved = exact + np.array([3.0, -1.0, 0.0])
+    moved[:, 0] -= 0.02 * (y - y.mean())
+    moved[:, 1] += 0.02 * (x - x.mean())
+    offsets = make_offsets(
+        site=[str(i) for i in range(x.size)], displacement=moved, std=np.full(moved.shape, 1e-3),
+        easting=x, northing=y, projection=PROJECTION,
+    )  # fmt: skip
+    found = invert_slip(offsets, structure, SlipConfig(**PLAIN, frame="rotation"))
+    assert_allclose(found["predicted_mean"], moved, atol=5e-3)
+    assert_allclose(found["slip_mean"].sum(), 6.0, rtol=0.05)
+
+
+def test_perturbed_structures_are_ordered_and_kept_below_ground():
+    base = Structure(fault=rectangle_fault(
+        top_centre=(0.0, 0.0, 5.0), length=100.0, width=80.0, strike=30.0, dip=15.0, n_along=4,
+        n_down=4,
+    ), name="base")  # fmt: skip
+    found = perturbed_structures(
+        base, 12, dip_std=3.0, depth_std=3.0, relief_std=1.0, poisson_std=0.03, seed=2
+    )
+    assert found.structures[0] is base
+    dips = [each.parameters["dip"] for each in found.structures[1:]]
+    assert np.std(dips) > 1.0
+    assert min(each.fault.vertices[:, 2].min() for each in found.structures) >= 0.0
+    means = [float(each.fault.dip.mean()) for each in found.structures[1:]]
+    assert np.corrcoef(dips, means)[0, 1] > 0.9
+    again = perturbed_structures(
+        base, 12, dip_std=3.0, depth_std=3.0, relief_std=1.0, poisson_std=0.03, seed=2
+    )
+    assert [a.checksum for a in again.structures] == [b.checksum for b in found.structures]
+
+
+def test_saved_and_opened(thrusts, tmp_path):
+    _, _, offsets = draw(thrusts, 1)
+    found = invert_slip(offsets, thrusts, SlipConfig(**SMOOTH))
+    save_slip(found, tmp_path / "slip.nc")
+    again = open_slip(tmp_path / "slip.nc")
+    assert_allclose(again["slip"], found["slip"])
+    assert again.attrs["kind"] == "slip"
+
+
+def test_what_cannot_be_is_refused(thrusts):
+    _, _, offsets = draw(thrusts, 0)
+    config = SlipConfig(**PLAIN)
+    two = [thrust(15.0), Structure(fault=rectangle_fault(
+        top_centre=(0, 0, 2), length=10, width=10, strike=0, dip=20, n_down=3))]  # fmt: skip
+    with pytest.raises(InputError, match="structure 1 .* has 3 patches, structure 0 has 12"):
+        invert_slip(offsets, two, config)
+    with pytest.raises(InputError, match="no structures"):
+        invert_slip(offsets, [], config)
+    far = offsets.assign(easting=offsets["easting"] + 200_000.0)
+    with pytest.raises(GeometryError, match="Are degrees, metres and kilometres confused"):
+        invert_slip(far, thrusts, config)
+    none = offsets.assign(displacement=offsets["displacement"] * np.nan)
+    with pytest.raises(InputError, match="no component of any site is left"):
+        invert_slip(none, thrusts, config)
+    with pytest.raises(Cancelled):
+        invert_slip(offsets, thrusts, config, cancel=lambda: True)
+    with pytest.raises(InputError, match="free slip has no forward direction"):
+        SlipConfig(rake_mode="free")
+    with pytest.raises(InputError, match="give one of them"):
+        SlipConfig(azimuth=20.0)
+    with pytest.raises(InputError, match="Multiply GPa by 1e9"):
+        Structure(fault=thrust(15.0).fault, shear_modulus=30.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "std", "message"),
+    [
+        (np.full((2, 3), 12.0), 0.5, "expected metres. Divide millimetres by 1000"),
+        (np.full((2, 3), 500.0), 0.5, "expected metres, at most 100"),
+        (np.zeros((2, 3)), 0.0, "expected a positive standard deviation"),
+        (np.zeros((2, 3)), np.nan, "expected a positive standard deviation"),
+        (np.full((2, 3), np.inf), 0.1, "expected"),
+        (np.full((2, 3), np.nan), 0.1, "no component of any site has a value"),
+    ],
+)
+def test_offsets_that_cannot_be(values, std, message):
+    with pytest.raises(InputError, match=message):
+        make_offsets(
+            site=["A", "B"], displacement=values, std=np.full((2, 3), std), easting=[0.0, 1.0],
+            northing=[0.0, 1.0], projection=PROJECTION,
+        )  # fmt: skip
