@@ -16,8 +16,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from seisnb.conventions import ARRIVALS, STATIONS, GeometryError, InputError, set_units
-from seisnb.projection import Projection, local_projection
+from seisnb.conventions import ARRIVALS, STATIONS, InputError, set_units
+from seisnb.places import Names, places_of
+from seisnb.projection import Projection
 
 Array = NDArray[np.float64]
 
@@ -89,61 +90,26 @@ def make_stations(
     >>> two["depth"].values
     array([-0.1,  2.4])
     """
-    names = [str(name) for name in station]
-    if not names:
-        raise InputError(f"{where}: no stations. At least one is needed.")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"{where}: station {twice[0]!r} is listed {names.count(twice[0])} times. Keep one line "
-            "for each station (network and location codes can be part of the name)."
-        )
-
-    def column(values: ArrayLike, name: str, low: float, high: float, unit: str) -> Array:
-        array = np.atleast_1d(np.asarray(values, float))
-        if array.shape != (len(names),):
-            raise InputError(
-                f"{where}: {name} has shape {array.shape}; expected one value for each of "
-                f"{len(names)} stations."
-            )
-        bad = np.flatnonzero(~(np.isfinite(array) & (array >= low) & (array <= high)))
-        if bad.size:
-            raise GeometryError(
-                f"{where}: {name} of station {names[bad[0]]} is {array[bad[0]]:g} {unit}; expected "
-                f"{low:g} to {high:g} {unit}. Check the unit and the column."
-            )
-        return array
-
-    z = column(depth, "depth", *PLAUSIBLE_DEPTH, "km")
-    if isinstance(projection, str):
-        projection = Projection(projection)
-    if longitude is not None and latitude is not None and easting is None and northing is None:
-        lon = column(longitude, "longitude", -180.0, 360.0, "degrees")
-        lat = column(latitude, "latitude", -90.0, 90.0, "degrees")
-        projection = projection or local_projection(lon, lat)
-        x, y = projection.forward(lon, lat)
-    elif easting is not None and northing is not None and longitude is None and latitude is None:
-        projection = projection or Projection(NOWHERE)
-        x = column(easting, "easting", -2e4, 2e4, "km")
-        y = column(northing, "northing", -2e4, 2e4, "km")
-        lon, lat = projection.inverse(x, y)
-    else:
-        raise InputError(
-            f"{where}: give longitude and latitude, or easting and northing; not a mixture."
-        )
+    names = Names.of(station, "station", where)
+    z = names.column(depth, "depth", *PLAUSIBLE_DEPTH, "km")
+    places = places_of(
+        names, longitude=longitude, latitude=latitude, easting=easting, northing=northing,
+        projection=projection, nowhere=NOWHERE,
+    )  # fmt: skip
     terms = {
-        name: np.zeros(len(names)) if values is None else column(values, name, -60.0, 60.0, "s")
+        name: np.zeros_like(z) if values is None else names.column(values, name, -60.0, 60.0, "s")
         for name, values in (("term_p", term_p), ("term_s", term_s))
     }
     columns = {
-        "longitude": lon, "latitude": lat, "easting": x, "northing": y, "depth": z, **terms,
+        "longitude": places.longitude, "latitude": places.latitude, "easting": places.easting,
+        "northing": places.northing, "depth": z, **terms,
     }  # fmt: skip
     dataset = xr.Dataset(
         {name: ("station", values) for name, values in columns.items()},
-        coords={"station": np.array(names, dtype=str)},
+        coords={"station": np.array(names.names, dtype=str)},
         attrs={
             "kind": "stations",
-            "projection": projection.proj,
+            "projection": places.projection.proj,
             "source": source,
             "checksum": checksum,
             "notes": json.dumps(list(notes)),

@@ -11,8 +11,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from seisnb.conventions import OFFSETS, GeometryError, InputError, set_units
-from seisnb.projection import Projection, local_projection
+from seisnb.conventions import OFFSETS, InputError, set_units
+from seisnb.places import Names, places_of
+from seisnb.projection import Projection
 
 Array = NDArray[np.float64]
 Quantity = Literal["offset", "velocity"]
@@ -78,18 +79,10 @@ def make_offsets(
     GeometryError
         A position that is missing, not finite, or not on earth.
     """
-    names = [str(name) for name in site]
-    n = len(names)
-    if n == 0:
-        raise InputError(f"{where}: no site is left. At least one is needed.")
+    names = Names.of(site, "site", where)
+    n = len(names.names)
     if quantity not in get_args(Quantity):
         raise InputError(f"{where}: quantity is {quantity!r}; expected 'offset' or 'velocity'.")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"{where}: site {twice[0]!r} is listed {names.count(twice[0])} times. Keep one line "
-            "for each site, or give them different names."
-        )
     d, s = np.asarray(displacement, float), np.asarray(std, float)
     if d.shape != (n, 3) or s.shape != (n, 3):
         raise InputError(
@@ -100,21 +93,24 @@ def make_offsets(
     if c is not None:
         c = _checked_covariance(c, n, where)
         s = np.where(np.isfinite(s), np.sqrt(np.diag(c)).reshape(n, 3), s)
-    _check_values(names, d, s, where)
-    x, y, lon, lat, proj = _places(names, longitude, latitude, easting, northing, projection, where)
+    _check_values(names.names, d, s, where)
+    places = places_of(
+        names, longitude=longitude, latitude=latitude, easting=easting, northing=northing,
+        projection=projection,
+    )  # fmt: skip
     dataset = xr.Dataset(
         {
             "displacement": (("site", "component"), d),
             "std": (("site", "component"), s),
-            "easting": ("site", x),
-            "northing": ("site", y),
-            "longitude": ("site", lon),
-            "latitude": ("site", lat),
+            "easting": ("site", places.easting),
+            "northing": ("site", places.northing),
+            "longitude": ("site", places.longitude),
+            "latitude": ("site", places.latitude),
         },
-        coords={"site": names, "component": list(COMPONENTS)},
+        coords={"site": list(names.names), "component": list(COMPONENTS)},
         attrs={
-            "kind": "offsets", "quantity": quantity, "projection": proj.proj, "source": source,
-            "notes": json.dumps(list(notes)),
+            "kind": "offsets", "quantity": quantity, "projection": places.projection.proj,
+            "source": source, "notes": json.dumps(list(notes)),
         },
     )  # fmt: skip
     if c is not None:
@@ -132,7 +128,7 @@ def offsets_checksum(offsets: xr.Dataset) -> str:
     return digest.hexdigest()
 
 
-def _check_values(names: list[str], d: Array, s: Array, where: str) -> None:
+def _check_values(names: Sequence[str], d: Array, s: Array, where: str) -> None:
     """Refuse values and errors that cannot be."""
     is_given = np.isfinite(d)
     if not (is_given | np.isinf(d)).any():
@@ -174,49 +170,3 @@ def _checked_covariance(c: Array, n: int, where: str) -> Array:
             f"{np.linalg.eigvalsh(c)[0]:.3g} m2). Add the instruments' own variance."
         ) from error
     return np.asarray(0.5 * (c + c.T))
-
-
-def _places(
-    names: list[str],
-    longitude: ArrayLike | None,
-    latitude: ArrayLike | None,
-    easting: ArrayLike | None,
-    northing: ArrayLike | None,
-    projection: Projection | str | None,
-    where: str,
-) -> tuple[Array, Array, Array, Array, Projection]:
-    """Easting, northing, longitude, latitude and the projection."""
-
-    def column(values: ArrayLike, name: str, low: float, high: float, unit: str) -> Array:
-        array = np.atleast_1d(np.asarray(values, float))
-        if array.shape != (len(names),):
-            raise InputError(
-                f"{where}: {name} has shape {array.shape}; expected one value for each of "
-                f"{len(names)} sites."
-            )
-        bad = np.flatnonzero(~((array >= low) & (array <= high)))
-        if bad.size:
-            raise GeometryError(
-                f"{where}: {name} of site {names[bad[0]]} is {array[bad[0]]:g} {unit}; expected "
-                f"{low:g} to {high:g} {unit}. Check the unit and the column."
-            )
-        return array
-
-    if isinstance(projection, str):
-        projection = Projection(projection)
-    if longitude is not None and latitude is not None and easting is None and northing is None:
-        lon = column(longitude, "longitude", -180.0, 360.0, "degrees")
-        lat = column(latitude, "latitude", -90.0, 90.0, "degrees")
-        projection = projection or local_projection(lon, lat)
-        x, y = projection.forward(lon, lat)
-        return x, y, lon, lat, projection
-    if easting is not None and northing is not None and longitude is None and latitude is None:
-        if projection is None:
-            raise InputError(f"{where}: easting and northing need the projection they are in.")
-        x = column(easting, "easting", -2e4, 2e4, "km")
-        y = column(northing, "northing", -2e4, 2e4, "km")
-        lon, lat = projection.inverse(x, y)
-        return x, y, lon, lat, projection
-    raise InputError(
-        f"{where}: give longitude and latitude, or easting and northing; not a mixture."
-    )

@@ -20,6 +20,11 @@ _NONE_TEXTS = ("none", "null", "")
 _BOOL_TEXTS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+def about(text: str, unit: str = "") -> dict[str, str]:
+    """Metadata of a configuration's field: what forms, notebooks and the command line say of it."""
+    return {"help": text, "unit": unit}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Setting:
     """One field of a configuration dataclass, as a person sets it.

@@ -8,14 +8,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from seisnb.conventions import InputError
+from seisnb.settings import about
 
 LikelihoodName = Literal["student", "gaussian", "edt"]
 TermsOption = Literal["given", "none", "estimate"]
-
-
-def _help(text: str, unit: str = "") -> dict[str, str]:
-    """What forms, notebooks and the command line say of a field."""
-    return {"help": text, "unit": unit}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,34 +20,34 @@ class LocationConfig:
 
     likelihood: LikelihoodName = field(
         default="student",
-        metadata=_help(
+        metadata=about(
             "student: heavy tails; gaussian: for picks without outliers; edt: equal differential "
             "times, as NonLinLoc"
         ),
     )
     student_dof: float = field(
-        default=4.0, metadata=_help("degrees of freedom of the Student likelihood")
+        default=4.0, metadata=about("degrees of freedom of the Student likelihood")
     )
     outlier_probability: float = field(
         default=0.0,
-        metadata=_help("prior probability that a pick belongs to something else; not for edt"),
+        metadata=about("prior probability that a pick belongs to something else; not for edt"),
     )
     outlier_window: float = field(
-        default=20.0, metadata=_help("span that such a pick may lie in", "s")
+        default=20.0, metadata=about("span that such a pick may lie in", "s")
     )
     model_share: float | None = field(
         default=None,
-        metadata=_help(
+        metadata=about(
             "share of the travel time that is added to pick sigmas for errors of the models; by "
             "default 0.02 for 1-D models and 0 for sections and volumes, whose spread is theirs"
         ),
     )
     model_share_s: float | None = field(
-        default=None, metadata=_help("the same for S; twice that of P by default")
+        default=None, metadata=about("the same for S; twice that of P by default")
     )
     smooth_share: float | None = field(
         default=None,
-        metadata=_help(
+        metadata=about(
             "share of the travel time by which neighbouring paths err together, smoothly over "
             "azimuth; by default for 1-D models, which leave out lateral variation, half of what "
             "they differ by, 0.02 to 0.05; else 0"
@@ -59,40 +55,40 @@ class LocationConfig:
     )
     vpvs_std: float | None = field(
         default=None,
-        metadata=_help(
+        metadata=about(
             "standard deviation of Vp/Vs around that of the models; by default 0.04 for 1-D "
             "models, else 0"
         ),
     )
     model_std_least: float = field(
-        default=0.1, metadata=_help("least such error, where there is any", "s")
+        default=0.1, metadata=about("least such error, where there is any", "s")
     )
-    model_std_most: float = field(default=1.0, metadata=_help("greatest such error", "s"))
-    use_p: bool = field(default=True, metadata=_help("locate with P"))
-    use_s: bool = field(default=True, metadata=_help("locate with S"))
+    model_std_most: float = field(default=1.0, metadata=about("greatest such error", "s"))
+    use_p: bool = field(default=True, metadata=about("locate with P"))
+    use_s: bool = field(default=True, metadata=about("locate with S"))
     leave_out: tuple[str, ...] = field(
-        default=(), metadata=_help("stations that are not located with")
+        default=(), metadata=about("stations that are not located with")
     )
     blend_models: bool = field(
         default=True,
-        metadata=_help(
+        metadata=about(
             "where few models fit the picks, take the ensemble's mean and covariance for more of "
             "its kind, so that intervals are not those of the few"
         ),
     )
     station_terms: TermsOption = field(
         default="given",
-        metadata=_help(
+        metadata=about(
             "given: those of the stations; none; estimate: from the catalogue's residuals, their "
             "uncertainty marginalised"
         ),
     )
     term_std: float = field(
-        default=0.2, metadata=_help("prior standard deviation of estimated station terms", "s")
+        default=0.2, metadata=about("prior standard deviation of estimated station terms", "s")
     )
     region: tuple[float, float, float, float] | None = field(
         default=None,
-        metadata=_help(
+        metadata=about(
             "easting and northing that events may lie in: least, greatest, least, greatest; by "
             "default around the stations",
             "km",
@@ -100,34 +96,34 @@ class LocationConfig:
     )
     depth_range: tuple[float, float] | None = field(
         default=None,
-        metadata=_help("depths below sea level that events may lie in; by default all of the rock "
+        metadata=about("depths below sea level that events may lie in; by default all of the rock "
                        "that the models know, to 80 km for 1-D models", "km"),
     )  # fmt: skip
-    min_picks: int = field(default=4, metadata=_help("fewest picks of an event"))
-    min_stations: int = field(default=3, metadata=_help("fewest stations of an event"))
+    min_picks: int = field(default=4, metadata=about("fewest picks of an event"))
+    min_stations: int = field(default=3, metadata=about("fewest stations of an event"))
     on_bad: Literal["raise", "drop"] = field(
         default="raise",
-        metadata=_help("drop: leave out events and picks that cannot be located with, and say so"),
+        metadata=about("drop: leave out events and picks that cannot be located with, and say so"),
     )
-    n_samples: int = field(default=1000, metadata=_help("samples per event"))
+    n_samples: int = field(default=1000, metadata=about("samples per event"))
     cell_tolerance: float = field(
         default=0.6,
-        metadata=_help(
+        metadata=about(
             "cells are divided until half their width is this share of the posterior std"
         ),
     )
     table_step: float | None = field(
-        default=None, metadata=_help("grid step for travel times in sections and volumes", "km")
+        default=None, metadata=about("grid step for travel times in sections and volumes", "km")
     )
     single_model: bool = field(
-        default=True, metadata=_help("locate in the ensemble mean too, for comparison")
+        default=True, metadata=about("locate in the ensemble mean too, for comparison")
     )
     check_station_depths: bool = field(
         default=True,
-        metadata=_help("refuse stations above sea level in the sea, or far below it on land"),
+        metadata=about("refuse stations above sea level in the sea, or far below it on land"),
     )
-    n_workers: int = field(default=0, metadata=_help("events located at once; 0: one per core"))
-    seed: int = field(default=0, metadata=_help("of all random numbers"))
+    n_workers: int = field(default=0, metadata=about("events located at once; 0: one per core"))
+    seed: int = field(default=0, metadata=about("of all random numbers"))
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seisnb.conventions import InputError
+from seisnb.settings import about
 
 Array = NDArray[np.float64]
 RaySource = Literal["auto", "grid", "network", "both", "map", "network+map"]
@@ -16,89 +17,85 @@ RaySource = Literal["auto", "grid", "network", "both", "map", "network+map"]
 NETWORK_SOURCES, MAP_SOURCES = ("network", "both", "network+map"), ("map", "network+map")
 
 
-def _help(text: str, unit: str = "") -> dict[str, str]:
-    """What forms, notebooks and the command line say of a field."""
-    return {"help": text, "unit": unit}
-
-
 @dataclass(frozen=True, kw_only=True)
 class TomographyConfig:
     """How to invert; every None is chosen from the survey and recorded in the result."""
 
-    n_members: int = field(default=64, metadata=_help("members of the ensemble"))
+    n_members: int = field(default=64, metadata=about("members of the ensemble"))
     method: Literal["rays", "vsvgd"] = field(
         default="rays",
-        metadata=_help(
+        metadata=about(
             "rays: rays bent in every model; vsvgd: the published method, two networks per "
             "particle, minutes to hours, for comparisons"
         ),
     )
     engine: Literal["rml", "svgd"] = field(
         default="rml",
-        metadata=_help(
+        metadata=about(
             "rml: calibrated independent draws; svgd: Stein variational particles, too confident"
         ),
     )
     likelihood: Literal["gaussian", "student"] = field(
-        default="gaussian", metadata=_help("student: heavy tails, for automatic picks")
+        default="gaussian", metadata=about("student: heavy tails, for automatic picks")
     )
     student_dof: float = field(
-        default=4.0, metadata=_help("degrees of freedom of the Student likelihood")
+        default=4.0, metadata=about("degrees of freedom of the Student likelihood")
     )
     infer_sigma: bool = field(
-        default=True, metadata=_help("scale all pick sigmas by one factor inferred from the picks")
+        default=True,
+        metadata=about("scale all pick sigmas by one factor inferred from the picks"),
     )
     ray_source: RaySource = field(
         default="auto",
-        metadata=_help(
+        metadata=about(
             "wavefronts that rays follow: grid, network or both; auto: grid, best on 2-D lines; "
             "map, network+map: grid rays of the most probable model only, for comparisons"
         ),
     )
     bend: bool = field(
         default=True,
-        metadata=_help("bend rays to the least time; without, for comparisons only"),
+        metadata=about("bend rays to the least time; without, for comparisons only"),
     )
     training_steps: int = field(
         default=600,
-        metadata=_help("training steps of the network, for the ray sources network and both"),
+        metadata=about("training steps of the network, for the ray sources network and both"),
     )
     depth_max: float | None = field(
         default=None,
-        metadata=_help("depth of the model below the surface; default: from the picks", "km"),
+        metadata=about("depth of the model below the surface; default: from the picks", "km"),
     )
     cell: float | None = field(
-        default=None, metadata=_help("cell of the model grid; default: from the line", "km")
+        default=None, metadata=about("cell of the model grid; default: from the line", "km")
     )
     wavefront_cell: float | None = field(
         default=None,
-        metadata=_help(
+        metadata=about(
             "cell of the grid that rays are traced on; default: four of the model", "km"
         ),
     )
     referee_cell: float | None = field(
         default=None,
-        metadata=_help("cell of the referee; default: halved until it no longer matters", "km"),
+        metadata=about("cell of the referee; default: halved until it no longer matters", "km"),
     )
-    n_steps: int = field(default=40, metadata=_help("most Gauss-Newton steps per member"))
+    n_steps: int = field(default=40, metadata=about("most Gauss-Newton steps per member"))
     correction_steps: int = field(
         default=0,
-        metadata=_help(
+        metadata=about(
             "Metropolis-adjusted Langevin steps per member after the fit, instead of recentre: "
             "exact for enough steps, several times the time"
         ),
     )
     recentre: bool = field(
         default=True,
-        metadata=_help(
+        metadata=about(
             "move all members together so that their mean is the posterior's, where RML's is off; "
             "for Gaussian picks and 16 members or more"
         ),
     )
-    n_iterations: int = field(default=60, metadata=_help("iterations of svgd"))
-    n_network_iterations: int = field(default=300, metadata=_help("iterations of vsvgd"))
-    n_workers: int = field(default=0, metadata=_help("threads that fit members; 0: all cores"))
-    seed: int = field(default=0, metadata=_help("seed of every random number"))
+    n_iterations: int = field(default=60, metadata=about("iterations of svgd"))
+    n_network_iterations: int = field(default=300, metadata=about("iterations of vsvgd"))
+    n_workers: int = field(default=0, metadata=about("threads that fit members; 0: all cores"))
+    seed: int = field(default=0, metadata=about("seed of every random number"))
 
     def __post_init__(self) -> None:
         """Refuse values outside what each setting can mean."""
