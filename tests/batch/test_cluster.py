@@ -29,8 +29,7 @@ from seisnb.traveltime.base import pick_geometry
 from seisnb.traveltime.referee import Referee
 from tests.batch.clusters import Heavy, Processes, Traced, dask_processes
 from tests.location.conftest import TRUE, arrivals_at, ensemble_of, network, settings
-from tests.tomography.conftest import PRIOR, Line, config, make_line
-from tests.tomography.test_invert import same_result
+from tests.tomography.conftest import PRIOR, Line, config, make_line, same_result
 
 PLACES = [TRUE, (-10.0, 6.0, 18.0), (8.0, 12.0, 5.0), (1.0, 2.0, 9.0), (3.0, 5.0, 14.0)]
 

@@ -15,8 +15,7 @@ import xarray as xr
 
 from seisnb.conventions import CheckpointError, OutputError
 from seisnb.tomography import Progress, invert
-from tests.tomography.conftest import PRIOR, Line, config, make_line
-from tests.tomography.test_invert import same_result
+from tests.tomography.conftest import PRIOR, Line, config, make_line, same_result
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

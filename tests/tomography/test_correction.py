@@ -22,8 +22,7 @@ from seisnb.tomography.correction import correction, without_memory
 from seisnb.tomography.peak import Peak, find_peak
 from seisnb.tomography.problem import Problem, make_frame, make_problem
 from seisnb.tomography.sigmas import SigmaSampler
-from tests.tomography.conftest import PRIOR, Line, config
-from tests.tomography.test_invert import same_result
+from tests.tomography.conftest import PRIOR, Line, config, same_result
 
 Run = Callable[..., xr.Dataset]
 STEPS = 6

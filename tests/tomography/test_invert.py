@@ -1,14 +1,10 @@
-"""The main job on a small line: contents, calibration, determinism, progress, bad input."""
+"""The main job on a small line: contents, calibration, progress, cancel, likelihoods, engines."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,33 +18,18 @@ from seisnb.conventions import (
     ENSEMBLE,
     SURVEY,
     Cancelled,
-    GeometryError,
-    InputError,
-    OutputError,
-    PriorError,
     check_dataset,
 )
 from seisnb.diagnostics import coverage, expected_coverage
-from seisnb.io import open_ensemble, save_ensemble, zarr_members
 from seisnb.prior import PriorConfig
 from seisnb.section import section_grid, to_depth_grid
 from seisnb.survey import make_survey, survey_checksum
-from seisnb.tomography import Progress, TomographyConfig, invert, result
+from seisnb.tomography import Progress, invert
 from seisnb.traveltime.base import pick_geometry
 from seisnb.traveltime.grid import referee_times
-from tests.tomography.conftest import CELL, PICK_STD, PRIOR, Line, config, make_line
+from tests.tomography.conftest import CELL, PICK_STD, PRIOR, Line, config, make_line, same_result
 
 Run = Callable[..., xr.Dataset]
-#: What differs between two runs of equal seed.
-CLOCK = ("elapsed_seconds", "config")
-
-
-def same_result(a: xr.Dataset, b: xr.Dataset) -> None:
-    """Bitwise equal but for the clock and the number of workers and members asked for."""
-    xr.testing.assert_identical(a.drop_attrs(deep=False), b.drop_attrs(deep=False))
-    assert {k: v for k, v in a.attrs.items() if k not in CLOCK} == {
-        k: v for k, v in b.attrs.items() if k not in CLOCK
-    }
 
 
 def truth_of(line: Line, ensemble: xr.Dataset) -> np.ndarray:
@@ -180,31 +161,6 @@ def test_intervals_are_calibrated_over_truths() -> None:
     for level, shares in levels.items():
         slack = 3 * np.std(shares, ddof=1) / np.sqrt(len(shares))
         assert abs(np.mean(shares) - expected_coverage(39, level)) < max(slack, 0.04)
-
-
-def test_same_seed_is_bitwise_equal_whatever_the_workers(run: Run, ensemble: xr.Dataset) -> None:
-    same_result(run(), ensemble)
-    same_result(run(n_workers=2), ensemble)
-
-
-def test_other_seed_differs_and_members_do_not_depend_on_their_number(
-    run: Run, ensemble: xr.Dataset
-) -> None:
-    """But for the shift that all members of an ensemble share."""
-    other = run(seed=1)
-    assert np.abs(other["velocity"] - ensemble["velocity"]).max() > 0.1
-    few, more = run(recentre=False), run(n_members=11, recentre=False)
-    xr.testing.assert_identical(more["velocity"].isel(particle=slice(0, 8)), few["velocity"])
-    assert len(np.unique(more["velocity"][:, 5, 5])) == 11
-
-
-@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
-def test_comes_back_from_disk_without_loss(
-    ensemble: xr.Dataset, tmp_path: Path, suffix: str
-) -> None:
-    path = tmp_path / f"ensemble{suffix}"
-    save_ensemble(ensemble, path)
-    xr.testing.assert_identical(open_ensemble(path), ensemble)
 
 
 def test_depth_is_from_sea_level(line: Line, ensemble: xr.Dataset) -> None:
@@ -422,166 +378,3 @@ def test_a_line_at_sea(line: Line) -> None:
     top = int(np.argmax(rock[:, 30]))
     assert top > 0
     np.testing.assert_array_equal(found["velocity"][:, 0, 30], found["velocity"][:, top - 1, 30])
-
-
-def with_times(line: Line, change: Callable[[np.ndarray], np.ndarray]) -> xr.Dataset:
-    survey = line.survey.copy(deep=True)
-    survey["travel_time"].values[:] = change(survey["travel_time"].values)
-    return survey
-
-
-def one_bad(value: float) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda times: np.where(np.arange(times.size) == 7, value, times)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda times: 1000 * times, r"is 0\.00\d+ km/s; .*Are the times in ms\? Times are in s"),
-        (one_bad(np.nan), r"invert: travel_time of pick 7 .* is nan s; 1 such"),
-        (one_bad(np.inf), r"travel_time of pick 7 .* is inf s"),
-        (one_bad(0.0), r"travel_time of pick 7 .* is 0\.0 s"),
-        (one_bad(-0.3), r"travel_time of pick 7 .* is -0\.3 s"),
-    ],
-)
-def test_refuses_bad_times(
-    line: Line, change: Callable[[np.ndarray], np.ndarray], message: str
-) -> None:
-    with pytest.raises(InputError, match=message):
-        invert(with_times(line, change), PRIOR, config())
-
-
-def test_refuses_too_few_picks(line: Line) -> None:
-    with pytest.raises(InputError, match=r"1 used pick\(s\); at least 3 are needed.*Restore muted"):
-        invert(line.survey.isel(pick=[4]), PRIOR, config())
-    muted = line.survey.copy(deep=True)
-    muted["used"].values[:] = False
-    with pytest.raises(InputError, match=r"all \d+ picks are muted\. Restore"):
-        invert(muted, PRIOR, config())
-    with pytest.raises(InputError, match="no variable 'travel_time'"):
-        invert(xr.Dataset(), PRIOR, config())
-
-
-def test_refuses_positions_that_cannot_be(line: Line) -> None:
-    air = line.survey.copy(deep=True)
-    air["receiver_depth"].values[3] = -0.5
-    with pytest.raises(GeometryError, match="above the surface.*water_velocity"):
-        invert(air, PRIOR, config())
-    outside = line.survey.copy(deep=True)
-    outside["shot_easting"].values[0] = 9.0
-    with pytest.raises(GeometryError, match="beyond the surface profile"):
-        invert(outside, PRIOR, config())
-    afloat = make_survey(
-        travel_time=[2.0, 3.0, 4.0], pick_std=0.02, shot_easting=[1.0, 2.0, 3.0], shot_depth=0.0,
-        receiver_easting=[5.0, 6.0, 8.0], receiver_depth=0.1,
-        surface_easting=[0.0, 9.0], surface_depth=[1.0, 1.0], water_velocity=1.5,
-    )  # fmt: skip
-    with pytest.raises(GeometryError, match="both stand in the water"):
-        invert(afloat, PRIOR, config(depth_max=1.0))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"length_easting": 0.14}, r"length_easting of 0\.14 km is not resolved by cells"),
-        ({"length_depth": 0.1}, r"length_depth of 0\.1 km is not resolved by cells of 0\.1 km"),
-        ({"field": "velocity", "amplitude": 1.5}, "would give negative velocities"),
-        ({"gradient": -2.0}, "every velocity must be above zero"),
-        (
-            {"surface_velocity": None, "gradient": None, "profile": ((0.0, 2.0), (1.0, -1.0))},
-            "every velocity must be above zero",
-        ),
-    ],
-)
-def test_refuses_priors_that_are_none(line: Line, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        invert(line.survey, replace(PRIOR, **changes), config())
-    if "field" not in changes:
-        assert isinstance(caught.value, PriorError)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"n_members": 1}, "n_members is 1; expected a whole number of at least 2"),
-        ({"n_members": 2.5}, "n_members is 2.5"),
-        ({"n_members": True}, "n_members is True"),
-        ({"n_workers": -1}, "n_workers is -1"),
-        ({"seed": -1}, "seed is -1"),
-        ({"engine": "mcmc"}, "engine is 'mcmc'; expected one of rml, svgd"),
-        ({"likelihood": "laplace"}, "expected one of gaussian, student"),
-        ({"ray_source": "both!"}, "ray_source is 'both!'"),
-        ({"cell": 0.0}, "cell is 0.0; expected more than zero"),
-        ({"depth_max": np.nan}, "depth_max is nan"),
-        ({"wavefront_cell": np.inf}, "wavefront_cell is inf"),
-        ({"student_dof": 1.0}, "student_dof is 1.0; expected more than 1"),
-    ],
-)
-def test_refuses_settings_that_mean_nothing(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        TomographyConfig(**changes)
-
-
-def test_written_some_members_at_a_time_it_is_the_same_result(
-    line: Line, ensemble: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    size = ensemble["velocity"][0].nbytes
-    monkeypatch.setattr(zarr_members, "CHUNK_BYTES", 5 * size + 1)
-    monkeypatch.setattr(result, "BLOCK_BYTES", ensemble["velocity"].nbytes // 3)
-    asked = config(n_members=ensemble.sizes["particle"])
-    path = tmp_path / "new" / "line.zarr"
-    with invert(line.survey, PRIOR, asked, out=path) as found:
-        assert found["velocity"].encoding["chunks"] == (5, *ensemble["velocity"].shape[1:])
-        assert not found["velocity"].variable._in_memory
-        same_result(found.load(), ensemble)
-    assert [entry.name for entry in path.parent.iterdir()] == ["line.zarr"]
-
-
-@pytest.mark.parametrize(
-    ("place", "error", "message"),
-    [
-        ("line.nc", InputError, "invert: 'line.nc' ends in '.nc'; expected .zarr"),
-        ("file/line.zarr", OutputError, "cannot write there"),
-        ("thesis.zarr", OutputError, "a folder with other things in it"),
-    ],
-)
-def test_a_place_that_cannot_be_written_is_refused_before_any_work(
-    line: Line, tmp_path: Path, place: str, error: type[Exception], message: str
-) -> None:
-    (tmp_path / "file").write_text("")
-    (tmp_path / "thesis.zarr").mkdir()
-    (tmp_path / "thesis.zarr" / "thesis.txt").write_text("")
-    told: list[Progress] = []
-    with pytest.raises(error, match=message):
-        invert(line.survey, out=tmp_path / place, progress=told.append)
-    assert told == []
-
-
-FIRST_RUN = """
-from hashlib import sha256
-from seisnb.tomography import invert
-from tests.tomography.conftest import PRIOR, config, make_line
-
-found = invert(make_line(3).survey, PRIOR, config(n_members=2))
-print(sha256(found["velocity"].values.tobytes()).hexdigest())
-"""
-
-
-@pytest.mark.slow
-def test_the_first_run_on_a_machine_is_the_second_to_the_last_digit(tmp_path: Path) -> None:
-    """Loops are compiled in the first run, one of them in the second, none in the third."""
-
-    def run() -> str:
-        own = {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
-        command = [sys.executable, "-c", FIRST_RUN]
-        return subprocess.run(
-            command, env={**os.environ, **own}, check=True, capture_output=True, text=True
-        ).stdout
-
-    first = run()
-    compiled = list(tmp_path.rglob("bending.bend-*.nbi"))
-    assert compiled
-    for file in compiled:
-        file.unlink()
-    assert run() == first
-    assert run() == first
