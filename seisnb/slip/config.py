@@ -8,15 +8,11 @@ from typing import Literal
 import numpy as np
 
 from seisnb.conventions import InputError
+from seisnb.settings import about
 
 RakeMode = Literal["fixed", "range", "free"]
 Smoothing = Literal["none", "gaussian_process", "laplacian"]
 Frame = Literal["none", "translation", "rotation"]
-
-
-def _help(text: str, unit: str = "") -> dict[str, str]:
-    """What forms, notebooks and the command line say of a field."""
-    return {"help": text, "unit": unit}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,61 +21,61 @@ class SlipConfig:
 
     rake_mode: RakeMode = field(
         default="fixed",
-        metadata=_help("fixed: slip along one rake; range: between two; free: any direction"),
+        metadata=about("fixed: slip along one rake; range: between two; free: any direction"),
     )
     rake: float | None = field(
         default=90.0,
-        metadata=_help(
+        metadata=about(
             "rake of fixed slip, and middle of a range: 0 left-lateral, 90 thrust", "deg"
         ),
     )
     azimuth: float | None = field(
         default=None,
-        metadata=_help(
+        metadata=about(
             "instead of a rake: direction in which the hanging wall moves, clockwise from north, "
             "such as that of convergence reversed",
             "deg",
         ),
     )
     rake_width: float = field(
-        default=60.0, metadata=_help("width of a range of rakes, below 180", "deg")
+        default=60.0, metadata=about("width of a range of rakes, below 180", "deg")
     )
     positive: bool = field(
-        default=True, metadata=_help("slip only forward along its rake; not for free slip")
+        default=True, metadata=about("slip only forward along its rake; not for free slip")
     )
     smoothing: Smoothing = field(
         default="none",
-        metadata=_help(
+        metadata=about(
             "none: every patch for itself; gaussian_process: correlated over smoothing_length; "
             "laplacian: neighbours alike"
         ),
     )
     smoothing_length: float | None = field(
         default=None,
-        metadata=_help("correlation length along the fault; by default by evidence", "km"),
+        metadata=about("correlation length along the fault; by default by evidence", "km"),
     )
     slip_std: float | None = field(
         default=None,
-        metadata=_help("prior standard deviation of a patch's slip; by default by evidence", "m"),
+        metadata=about("prior standard deviation of a patch's slip; by default by evidence", "m"),
     )
     frame: Frame = field(
         default="none",
-        metadata=_help(
+        metadata=about(
             "motion of the whole network that is no slip: translation, or rotation about a pole "
             "with it"
         ),
     )
-    use_vertical: bool = field(default=True, metadata=_help("use vertical components"))
+    use_vertical: bool = field(default=True, metadata=about("use vertical components"))
     single_model: bool = field(
-        default=True, metadata=_help("also invert with the first structure alone")
+        default=True, metadata=about("also invert with the first structure alone")
     )
-    n_samples: int = field(default=1000, metadata=_help("samples of slip"))
+    n_samples: int = field(default=1000, metadata=about("samples of slip"))
     n_particles: int = field(
-        default=400, metadata=_help("particles of the sampler of positive slip")
+        default=400, metadata=about("particles of the sampler of positive slip")
     )
-    n_sweeps: int = field(default=4, metadata=_help("moves of every particle at every temperature"))
-    seed: int = field(default=0, metadata=_help("random seed"))
-    n_workers: int = field(default=0, metadata=_help("threads; 0 means all cores"))
+    n_sweeps: int = field(default=4, metadata=about("moves of every particle at every temperature"))
+    seed: int = field(default=0, metadata=about("random seed"))
+    n_workers: int = field(default=0, metadata=about("threads; 0 means all cores"))
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be.

@@ -1,7 +1,7 @@
 """What a metre of slip on every patch moves the ground by: triangular dislocations.
 
-Displacements and strains are cutde's (Thompson), after Nikkhoo & Walter (2015), in a homogeneous
-elastic half-space whose surface is level: heights of sites do not count.
+Displacements are cutde's (Thompson), after Nikkhoo & Walter (2015), in a homogeneous elastic
+half-space whose surface is level: heights of sites do not count.
 """
 
 from __future__ import annotations
@@ -41,35 +41,9 @@ def displacements(fault: Fault, easting: Array, northing: Array, poisson: float 
     InputError
         A Poisson's ratio outside 0 to 0.49, or a site on the fault's trace.
     """
-    _check_poisson(poisson)
+    check_poisson(poisson)
     points = np.column_stack([easting, northing, np.zeros_like(easting)])
     found = halfspace.disp_matrix(obs_pts=points, tris=_corners(fault), nu=poisson)[..., :2]
-    whole = _by_patch(fault, found)
-    _check_finite(whole, points)
-    return whole
-
-
-def strains(fault: Fault, points: Array, poisson: float = 0.25) -> Array:
-    """Strain in the rock by unit slip of every patch.
-
-    Parameters
-    ----------
-    fault : Fault
-        Patches.
-    points : Array, (n, 3)
-        Easting, northing, depth [km].
-    poisson : float
-        Poisson's ratio.
-
-    Returns
-    -------
-    Array, (n, 6, patch, 2)
-        xx, yy, zz, xy, xz, yz (x east, y north, z up) by a metre of slip, times 1000: cutde's
-        lengths are kilometres.
-    """
-    _check_poisson(poisson)
-    at = np.asarray(points, float) * (1.0, 1.0, -1.0)
-    found = halfspace.strain_matrix(obs_pts=at, tris=_corners(fault), nu=poisson)[..., :2]
     whole = _by_patch(fault, found)
     _check_finite(whole, points)
     return whole
@@ -82,16 +56,20 @@ def _corners(fault: Fault) -> Array:
 
 def _by_patch(fault: Fault, values: Array) -> Array:
     """Sum over the triangles of every patch, (n, k, triangle, 2) -> (n, k, patch, 2)."""
-    if fault.n_patches == len(fault.triangles):
-        order = np.argsort(fault.patch)
-        return np.ascontiguousarray(values[:, :, order])
     whole = np.zeros((*values.shape[:2], fault.n_patches, values.shape[3]))
     for triangle, patch in enumerate(fault.patch):
         whole[:, :, patch] += values[:, :, triangle]
     return whole
 
 
-def _check_poisson(poisson: float) -> None:
+def check_poisson(poisson: float) -> None:
+    """Refuse a Poisson's ratio that no rock has.
+
+    Raises
+    ------
+    InputError
+        It is outside 0 to 0.49.
+    """
     low, high = PLAUSIBLE_POISSON
     if not low <= poisson <= high:
         raise InputError(

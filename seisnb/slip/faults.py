@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -274,17 +273,3 @@ def _check_shapes(corners: Array, where: str) -> None:
             f"{where}: {bad.size} triangles are degenerate (no area), the first number {bad[0]} at "
             f"easting {x:.3f}, northing {y:.3f}, depth {z:.3f} km. Mesh the surface again."
         )
-
-
-def joined(faults: Sequence[Fault]) -> Fault:
-    """Several faults as one; patches are numbered in order."""
-    vertex = np.cumsum([0] + [len(fault.vertices) for fault in faults])
-    patch = np.cumsum([0] + [fault.n_patches for fault in faults])
-    return Fault(
-        vertices=np.concatenate([fault.vertices for fault in faults]),
-        triangles=np.concatenate(
-            [fault.triangles + n for fault, n in zip(faults, vertex, strict=False)]
-        ),
-        patch=np.concatenate([fault.patch + n for fault, n in zip(faults, patch, strict=False)]),
-        notes=tuple(note for fault in faults for note in fault.notes),
-    )

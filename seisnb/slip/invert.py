@@ -14,9 +14,9 @@ from scipy.special import logsumexp
 from seisnb.conventions import OFFSETS, Cancelled, check_dataset
 from seisnb.handles import Handles, Progress
 from seisnb.slip.config import SlipConfig
-from seisnb.slip.positive import Population, Target, run_population
+from seisnb.slip.positive import Population, Target, run_population, scale_reduction
 from seisnb.slip.problem import Problem, make_problem
-from seisnb.slip.result import Answer, slip_dataset
+from seisnb.slip.result import Answer, Convergence, slip_dataset
 from seisnb.slip.structures import Structure, StructureEnsemble, structure_ensemble
 from seisnb.threads import in_parallel, single_threaded, worker_count
 
@@ -172,7 +172,7 @@ def _exact(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.int
         amplitude=np.concatenate(amplitude)[order], length=np.concatenate(length)[order],
         mean=np.asarray(mean), std=np.sqrt(np.maximum(square - mean**2, 0.0)), which=which,
         probability=chance.sum(axis=1), log_evidence=log_evidence + problem.whitening.log_volume,
-        wbic=_exact_wbic(problem, which, hypers, log_prior), spread=None,
+        wbic=_exact_wbic(problem, which, hypers, log_prior), convergence=None,
     )  # fmt: skip
 
 
@@ -240,7 +240,8 @@ def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.i
         raise Cancelled("invert_slip: cancelled before slip was known; nothing to return.")
     evidence = np.array([each.log_evidence for each in whole])
     # populations count by their evidence, as in one large population
-    share = np.exp(evidence - logsumexp(evidence))
+    share = np.exp(evidence - evidence.max())
+    share /= share.sum()
     rng = np.random.default_rng([config.seed, 41])
     owner = rng.choice(N_POPULATIONS, config.n_samples, p=share)
     at = [rng.integers(len(each.structure)) for each in (whole[k] for k in owner)]
@@ -260,5 +261,20 @@ def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.i
         ),
         log_evidence=float(logsumexp(evidence) - np.log(N_POPULATIONS)) + volume,
         wbic=float(share @ [each.wbic for each in whole]) - volume,
-        spread=np.stack([each.slip.mean(axis=0) for each in whole]),
+        convergence=_convergence(problem, whole),
     )  # fmt: skip
+
+
+def _convergence(problem: Problem, populations: list[Population]) -> Convergence:
+    """How well populations that know nothing of each other agree."""
+    area = np.repeat(problem.fault.area, problem.n_directions)
+    quantities = (
+        [each.slip @ area for each in populations],
+        [each.misfit for each in populations],
+        [np.log(each.amplitude) for each in populations],
+    )
+    is_free = problem.amplitudes.size > 1
+    return Convergence(
+        scale_reduction=max(scale_reduction(each) for each in quantities[: 2 + is_free]),
+        log_evidence_std=float(np.std([each.log_evidence for each in populations], ddof=1)),
+    )

@@ -8,7 +8,7 @@ populations that know nothing of each other say how far it has converged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,23 +66,23 @@ class Population:
         Structures.
     amplitude : Array, (sample,)
         Prior standard deviations [m].
+    misfit : Array, (sample,)
+        Sums of squared whitened residuals.
     structure_probability : Array, (structure,)
         Mean over samples of the probability of a structure given the slip.
     log_evidence : float
         Of the whitened data.
     wbic : float
         Mean of minus the log likelihood at the inverse temperature 1 / log(n).
-    n_steps : int
-        Temperatures.
     """
 
     slip: Array
     structure: NDArray[np.intp]
     amplitude: Array
+    misfit: Array
     structure_probability: Array
     log_evidence: float
     wbic: float
-    n_steps: int
 
 
 def run_population(
@@ -136,7 +136,7 @@ def run_population(
     # |F z| is the prior itself only where patches are independent: let the others settle
     squares = move(0.0, 1 if target.precision.size == 0 else 5 * n_sweeps)
     warm = 1.0 / np.log(max(n_data, 3))
-    wbic, reached, evidence, n_steps = np.nan, 0.0, 0.0, 0
+    wbic, reached, evidence = np.nan, 0.0, 0.0
     while reached < 1.0:
         if is_cancelled():
             return None
@@ -150,26 +150,38 @@ def run_population(
         slip[:], structure[:], amplitude[:] = slip[chosen], structure[chosen], amplitude[chosen]
         reached = min(reached + step, 1.0) if step < 1.0 - reached else 1.0
         squares = move(reached, n_sweeps)
-        n_steps += 1
         report(reached)
         if reached == warm:
             at = squares[np.arange(n_particles), structure]
             wbic = float(np.mean(0.5 * at - constant))
-    kept: list[tuple[Array, NDArray[np.intp], Array]] = []
+    kept: list[tuple[Array, NDArray[np.intp], Array, Array]] = []
     chance = np.zeros(target.log_weight.size)
     for _ in range(n_rounds):
         if is_cancelled():
             return None
         squares = move(1.0, n_sweeps)
-        kept.append((slip.copy(), structure.copy(), amplitude.copy()))
+        misfit = squares[np.arange(n_particles), structure]
+        kept.append((slip.copy(), structure.copy(), amplitude.copy(), misfit))
         log_p = target.log_weight - 0.5 * squares
         chance += np.exp(log_p - logsumexp(log_p, axis=1, keepdims=True)).mean(axis=0) / n_rounds
+    parts = [np.concatenate(each) for each in zip(*kept, strict=True)]
     return Population(
-        slip=np.concatenate([each[0] for each in kept]),
-        structure=np.concatenate([each[1] for each in kept]),
-        amplitude=np.concatenate([each[2] for each in kept]),
-        structure_probability=chance, log_evidence=evidence, wbic=wbic, n_steps=n_steps,
+        slip=parts[0], structure=parts[1], amplitude=parts[2], misfit=parts[3],
+        structure_probability=chance, log_evidence=evidence, wbic=wbic,
     )  # fmt: skip
+
+
+def scale_reduction(populations: Sequence[Array]) -> float:
+    """How much wider draws of all populations are than those of one (Gelman & Rubin 1992).
+
+    Parameters
+    ----------
+    populations : sequence of Array, (sample,)
+        One quantity by independent populations; 1 where they agree.
+    """
+    within = float(np.mean([np.var(each, ddof=1) for each in populations]))
+    between = float(np.var([each.mean() for each in populations], ddof=1))
+    return float(np.sqrt(1.0 + between / max(within, 1e-300)))
 
 
 def _step(log_likelihood: Array, most: float) -> float:

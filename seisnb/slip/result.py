@@ -18,8 +18,30 @@ Array = NDArray[np.float64]
 
 #: Levels of the stored quantiles: median, central 68 % and 95 % intervals.
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
-#: Populations agree where the potential scale reduction of the moment is below this.
-AGREED = 1.1
+#: Populations agree where their scale reduction is at most the first, and the standard deviation of
+#: their log evidences at most the second: beyond it one of them outweighs the others.
+AGREED = (1.1, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convergence:
+    """Whether independent populations of a sampler agree.
+
+    Attributes
+    ----------
+    scale_reduction : float
+        The largest of slipped area times slip, misfit, and prior amplitude; 1 when they agree.
+    log_evidence_std : float
+        Standard deviation of their log evidences.
+    """
+
+    scale_reduction: float
+    log_evidence_std: float
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the answer can be used."""
+        return self.scale_reduction <= AGREED[0] and self.log_evidence_std <= AGREED[1]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,8 +66,8 @@ class Answer:
         Log probability density of the data [1/m each].
     wbic : float
         Widely applicable Bayesian information criterion.
-    spread : Array, (population, unknown) or None
-        Means by independent populations; None in closed form.
+    convergence : Convergence or None
+        Of a sampler; None in closed form.
     """
 
     slip: Array
@@ -58,7 +80,7 @@ class Answer:
     probability: Array
     log_evidence: float
     wbic: float
-    spread: Array | None
+    convergence: Convergence | None
 
 
 def moment_magnitude(moment: Array) -> Array:
@@ -132,7 +154,8 @@ def slip_dataset(
             "notes": json.dumps(
                 [*json.loads(offsets.attrs.get("notes", "[]")), *fault.notes]
             ),
-            "n_data": int(used.sum()), "elapsed_seconds": elapsed,
+            "verdict": verdict(answer, single), "n_data": int(used.sum()),
+            "elapsed_seconds": elapsed,
         },
     )  # fmt: skip
     return _described(dataset)
@@ -181,8 +204,9 @@ def _answer_variables(
         "log_evidence": ((), answer.log_evidence),
         "wbic": ((), answer.wbic),
     }
-    if answer.spread is not None:
-        found["agreement"] = ((), _agreement(answer, stiffness[answer.which].mean(axis=0), n))
+    if answer.convergence is not None:
+        found["scale_reduction"] = ((), answer.convergence.scale_reduction)
+        found["log_evidence_std"] = ((), answer.convergence.log_evidence_std)
     return found
 
 
@@ -201,13 +225,22 @@ def _predictions(problem: Problem, answer: Answer) -> Array:
     return predicted
 
 
-def _agreement(answer: Answer, stiffness: Array, n: int) -> float:
-    """Potential scale reduction of the moment over populations, 1 when they agree."""
-    if answer.spread is None:
-        return 1.0
-    by_population = answer.spread.reshape(len(answer.spread), -1, n).sum(axis=2) @ stiffness
-    inside = np.var(answer.slip.reshape(len(answer.slip), -1, n).sum(axis=2) @ stiffness, ddof=1)
-    return float(np.sqrt(1.0 + np.var(by_population, ddof=1) / max(inside, 1e-300)))
+def verdict(answer: Answer, single: Answer | None) -> str:
+    """What to think of the result, in a sentence."""
+    found = {"": answer.convergence}
+    if single is not None:
+        found[" of the first structure alone"] = single.convergence
+    for which, each in found.items():
+        if each is None:
+            return "The posterior is exact: a mixture of normal distributions."
+        if not each.is_good:
+            return (
+                f"NOT CONVERGED: the sampler's populations{which} disagree (scale reduction "
+                f"{each.scale_reduction:.2f}, at most {AGREED[0]:g}; std of log evidence "
+                f"{each.log_evidence_std:.1f}, at most {AGREED[1]:g}). Use more n_particles or "
+                "n_sweeps before anything is read off."
+            )
+    return "The sampler's independent populations agree."
 
 
 def _described(dataset: xr.Dataset) -> xr.Dataset:
@@ -231,7 +264,8 @@ def _described(dataset: xr.Dataset) -> xr.Dataset:
         "chi2": ("1", "chi2 per datum of the mean prediction"),
         "log_evidence": ("1", "log probability density of the data"),
         "wbic": ("1", "widely applicable Bayesian information criterion"),
-        "agreement": ("1", "scale reduction of the moment over populations"),
+        "scale_reduction": ("1", "scale reduction over independent populations"),
+        "log_evidence_std": ("1", "std of the log evidence over independent populations"),
         "structure_probability": ("1", "probability of a structure given the data"),
         "structure_prior": ("1", "prior probability of a structure"),
         "observed": (per, "observed displacement"),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seisnb.conventions import InputError
-from seisnb.slip.elastic import PLAUSIBLE_POISSON
+from seisnb.slip.elastic import PLAUSIBLE_POISSON, check_poisson
 from seisnb.slip.faults import Fault, moved
 
 Array = NDArray[np.float64]
@@ -52,12 +52,7 @@ class Structure:
         InputError
             A Poisson's ratio outside 0 to 0.49, or a modulus outside 1 to 300 GPa.
         """
-        low, high = PLAUSIBLE_POISSON
-        if not low <= self.poisson <= high:
-            raise InputError(
-                f"Structure {self.name!r}: Poisson's ratio is {self.poisson}; expected {low:g} to "
-                f"{high:g}."
-            )
+        check_poisson(self.poisson)
         modulus = np.broadcast_to(np.asarray(self.shear_modulus, float), self.fault.n_patches)
         low, high = PLAUSIBLE_MODULUS
         if not ((modulus >= low) & (modulus <= high)).all():
@@ -201,7 +196,8 @@ def perturbed_structures(
     mean_dip = float(np.average(fault.dip, weights=fault.area))
     relief = _relief(place, relief_length) if relief_std else None
     low, high = PLAUSIBLE_POISSON
-    found = [structure]
+    own = {"dip": mean_dip, "depth": 0.0, "poisson": structure.poisson}
+    found = [replace(structure, parameters={**structure.parameters, **own})]
     for k in range(1, n):
         turn, shift, change = rng.standard_normal(3)
         dip = float(np.clip(mean_dip + dip_std * turn, 1.0, 89.0))

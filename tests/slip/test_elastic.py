@@ -1,4 +1,4 @@
-"""Triangles against a rectangle in closed form; strains against differences; bad places."""
+"""Triangles against a rectangle in closed form; bad places."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from seisnb.conventions import GeometryError, InputError
-from seisnb.slip.elastic import displacements, strains
-from seisnb.slip.faults import joined, moved, neighbours, rectangle_fault, triangle_fault
+from seisnb.slip.elastic import displacements
+from seisnb.slip.faults import moved, neighbours, rectangle_fault, triangle_fault
 from tests.slip.okada import rectangle
 
 PLANES = [
@@ -47,21 +47,6 @@ def test_angles_and_areas_are_those_asked_for():
         assert len(neighbours(fault)) == 3 * 3 + 4 * 2
 
 
-def test_strains_are_derivatives_of_displacements():
-    fault = rectangle_fault(**PLANES[0])
-    at, step = np.array([[15.0, 8.0, 0.0]]), 1e-3
-    found = strains(fault, at)[0] / 1000.0  # per metre of slip
-    moved_by = [
-        displacements(fault, at[:, 0] + dx, at[:, 1] + dy)[0]
-        for dx, dy in ((step, 0), (-step, 0), (0, step), (0, -step))
-    ]
-    by_x, by_y = (moved_by[0] - moved_by[1]), (moved_by[2] - moved_by[3])
-    scale = 2 * step * 1000.0
-    assert_allclose(found[0], by_x[0] / scale, rtol=1e-5, atol=1e-12)
-    assert_allclose(found[1], by_y[1] / scale, rtol=1e-5, atol=1e-12)
-    assert_allclose(found[3], (by_x[1] + by_y[0]) / 2 / scale, rtol=1e-5, atol=1e-12)
-
-
 def test_flipped_triangles_are_turned_and_told(sites):
     whole = rectangle_fault(**PLANES[0], n_along=3, n_down=2)
     flipped = whole.triangles.copy()
@@ -70,13 +55,6 @@ def test_flipped_triangles_are_turned_and_told(sites):
     assert fault.notes == ("2 of 12 triangles were flipped against the others and are turned",)
     one_by_one = displacements(fault, *sites).sum(axis=2)
     assert_allclose(one_by_one, displacements(whole, *sites).sum(axis=2), atol=1e-12)
-
-
-def test_two_faults_are_the_sum(sites):
-    first, second = (rectangle_fault(**plane) for plane in PLANES[:2])
-    both = displacements(joined([first, second]), *sites)
-    assert_allclose(both[:, :, 0], displacements(first, *sites)[:, :, 0], atol=1e-14)
-    assert_allclose(both[:, :, 1], displacements(second, *sites)[:, :, 0], atol=1e-14)
 
 
 CORNERS = [[0.0, 0.0, 5.0], [10.0, 0.0, 5.0], [0.0, 10.0, 8.0]]

@@ -101,10 +101,18 @@ def test_non_negative_slip_and_its_moment_are_calibrated(thrusts):
         moment = 3e10 * 4000e3 * WIDTH * 1e3 / 12 * slip.sum()
         low, high = np.quantile(found["moment"], (0.025, 0.975))
         held_moment.append(low <= moment <= high)
-        assert float(found["agreement"]) < 1.1
+        assert float(found["scale_reduction"]) < 1.1
+        assert found.attrs["verdict"] == "The sampler's independent populations agree."
         assert float(found["chi2"]) < 2.0
     assert np.mean(held) > 0.9
     assert np.sum(held_moment) >= 9  # fewer have a probability of 0.02 %
+
+
+def test_a_sampler_that_has_not_converged_says_so(thrusts):
+    _, _, offsets = draw(thrusts, 0, std=1e-4)
+    found = invert_slip(offsets, thrusts, SlipConfig(n_particles=20, n_sweeps=1))
+    assert found.attrs["verdict"].startswith("NOT CONVERGED: ")
+    assert "Use more n_particles or n_sweeps" in found.attrs["verdict"]
 
 
 def test_one_structure_is_shown_beside_all(thrusts):
@@ -143,7 +151,8 @@ def test_perturbed_structures_are_ordered_and_kept_below_ground():
     found = perturbed_structures(
         base, 12, dip_std=3.0, depth_std=3.0, relief_std=1.0, poisson_std=0.03, seed=2
     )
-    assert found.structures[0] is base
+    assert found.structures[0].fault is base.fault
+    assert found.structures[0].parameters["dip"] == pytest.approx(15.0)
     dips = [each.parameters["dip"] for each in found.structures[1:]]
     assert np.std(dips) > 1.0
     assert min(each.fault.vertices[:, 2].min() for each in found.structures) >= 0.0
