@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar, copy_context
-from functools import cache
 from typing import Protocol, TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 #: How much the work's threads stand back for others, as ``nice`` has it.
 STEP_BACK = 10
@@ -82,8 +81,26 @@ def worker_count(n_workers: int) -> int:
     return max(1, n_cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
+class _Libraries:
+    """The linear algebra and OpenMP that is loaded: packages bring copies of their own."""
+
+    def __init__(self) -> None:
+        self._n_modules = 0
+        self._found: ThreadpoolController | None = None
+
+    def found(self) -> ThreadpoolController:
+        """All of them; a search takes a millisecond, so only after an import there is another."""
+        n_modules = len(sys.modules)
+        if self._found is None or n_modules != self._n_modules:
+            self._found, self._n_modules = ThreadpoolController(), n_modules
+        return self._found
+
+
+_libraries = _Libraries()
+
+
 class _Limits:
-    """The limit on linear algebra, which is of the whole process: kept while anybody is inside."""
+    """The limit on BLAS and PyTorch, for the whole process, while anybody is inside."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -97,9 +114,8 @@ class _Limits:
                 torch = sys.modules.get("torch")
                 if torch:
                     self._way_back.callback(torch.set_num_threads, torch.get_num_threads())
-                self._way_back.enter_context(threadpool_limits(limits=1))
+                self._way_back.enter_context(_libraries.found().limit(limits=1, user_api="blas"))
             self._n_inside += 1
-        _one_torch_thread()
 
     def leave(self) -> None:
         """One less; the last one lifts the limit."""
@@ -115,16 +131,10 @@ _limits = _Limits()
 def stay_single_threaded() -> None:
     """Linear algebra of the calling thread on one thread from now on: where all work is of items.
 
-    As :func:`single_threaded`, which looks for libraries at every call, once per process.
+    As :func:`single_threaded`, without a way back.
     """
     _one_torch_thread()
-    _limit_libraries()
-
-
-@cache
-def _limit_libraries() -> None:
-    """All libraries that are loaded, without a way back."""
-    threadpool_limits(limits=1)
+    _libraries.found().limit(limits=1)
 
 
 @contextmanager
@@ -132,11 +142,14 @@ def single_threaded() -> Iterator[None]:
     """Linear algebra on one thread: results do not depend on how many workers share the machine.
 
     Blocks may overlap in several threads: the limit holds until the last of them is left, so that
-    the end of one piece of work changes no digit of another.
+    the end of one piece of work changes no digit of another. OpenMP counts for each thread of ours
+    by itself: its limit begins and ends with the thread's own block.
     """
     _limits.enter()
     try:
-        yield
+        with _libraries.found().limit(limits=1, user_api="openmp"):
+            _one_torch_thread()
+            yield
     finally:
         _limits.leave()
 
@@ -175,7 +188,7 @@ def in_parallel(
     """
 
     def pinned(item: ItemT) -> ResultT:
-        _one_torch_thread()
+        stay_single_threaded()
         if _is_polite.get():
             _step_back()
         return work(item)

@@ -2,6 +2,7 @@
 
 import threading
 
+import cutde.fullspace  # noqa: F401  its copy of OpenMP is another than PyTorch's
 import pytest
 import torch
 from threadpoolctl import threadpool_info
@@ -10,7 +11,7 @@ from seisnb.threads import in_parallel, single_threaded
 
 
 def n_threads():
-    """What linear algebra may use now, at most."""
+    """What linear algebra and OpenMP may use in this thread now, at most."""
     return max(
         [torch.get_num_threads(), *(told["num_threads"] for told in threadpool_info())], default=1
     )
