@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pooch
 import xarray as xr
 
 from seisnb.conventions import FileFormatError, InputError, SeisnbError
@@ -207,6 +206,8 @@ def load(name: str, *, pick_std: str | float | PickStd | None = None, **options:
 
 def _download(name: str, wanted: Entry) -> Path:
     """The file in the user's cache folder, downloaded if it is not there or not right."""
+    import pooch  # a tenth of a second that data which are there do not need
+
     try:
         return Path(
             pooch.retrieve(

@@ -14,7 +14,12 @@ const shared = {
 const modules = {
   ...shared,
   format: "esm",
-  entryPoints: { pane: "src/pane.ts", a11y: "src/a11y.ts", section: "src/section/widget.ts" },
+  entryPoints: {
+    a11y: "src/a11y.ts",
+    pane: "src/pane.ts",
+    preload: "src/preload.ts",
+    section: "src/section/widget.ts",
+  },
 };
 // The page that opens without a kernel: a plain script that defines window.seisnbSection.
 const page = {

@@ -16,16 +16,19 @@ __all__ = ["LocationDashboard", "TomographyDashboard"]
 
 def __getattr__(name: str) -> object:
     """Load the dashboard on first use: figures and reports need no widgets."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with _no_collection():
+        from seisnb.dashboards.preload import preload
+
+        preload()
         if name == "TomographyDashboard":
             from seisnb.dashboards.tomography import TomographyDashboard
 
             return TomographyDashboard
-        if name == "LocationDashboard":
-            from seisnb.dashboards.location import LocationDashboard
+        from seisnb.dashboards.location import LocationDashboard
 
-            return LocationDashboard
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return LocationDashboard
 
 
 @contextmanager

@@ -23,9 +23,10 @@ from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.model import Model
 from bokeh.protocol import Protocol
 
+from seisnb.dashboards.preload import BOKEH_JS
+
 #: Tag of models whose changes in the browser come back, such as a source of points to be dragged.
 HEARD = "heard"
-_BOKEH_JS = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
 
 
 class BokehPane(anywidget.AnyWidget):
@@ -126,7 +127,7 @@ class BokehPane(anywidget.AnyWidget):
         """Answer a view, or take over what it reports."""
         kind = content["kind"]
         if kind == "bokehjs":
-            self.send({"re": content["id"]}, [_BOKEH_JS.read_bytes()])
+            self.send({"re": content["id"]}, [BOKEH_JS.read_bytes()])
         elif kind == "doc":
             self.send({"re": content["id"], **self._document_message()})
         elif kind == "event" and self._model is not None and content["revision"] == self.revision:

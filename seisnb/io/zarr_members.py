@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-import zarr
 from numpy.typing import DTypeLike
 
 #: Size of a chunk before it is compressed.
@@ -27,6 +26,8 @@ def members_per_chunk(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> 
 
 def create(path: Path, shape: tuple[int, ...], dims: tuple[str, ...], dtype: DTypeLike) -> Any:
     """Start a store of version 2 with room for the members; returns their array."""
+    import zarr  # a fifth of a second that a page which opens does not need
+
     group = zarr.open_group(path, mode="w", zarr_format=2)
     return group.create_array(
         LARGE,
@@ -40,6 +41,8 @@ def create(path: Path, shape: tuple[int, ...], dims: tuple[str, ...], dtype: DTy
 
 def complete(path: Path, dataset: xr.Dataset, attributes: dict[Any, Any]) -> None:
     """Add all but the members to a store, their attributes, and metadata for one read."""
+    import zarr
+
     zarr.open_array(path / LARGE, mode="r+", zarr_format=2).attrs.update(attributes)
     dataset.drop_vars(LARGE, errors="ignore").to_zarr(
         path, mode="a", zarr_format=2, consolidated=True

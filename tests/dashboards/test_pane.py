@@ -1,13 +1,17 @@
 """The pane's half of the conversation with the browser, without a browser."""
 
 import json
+from types import SimpleNamespace
 
+import IPython
 import numpy as np
+import pytest
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
 from seisnb.dashboards.pane import BokehPane
+from seisnb.dashboards.preload import Preload, preload
 
 
 def make_pane():
@@ -133,3 +137,20 @@ def test_close_lets_the_document_go():
     sent.clear()
     source.data = {"x": [1.0], "y": [1.0]}
     assert sent == []
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_the_library_goes_ahead_only_to_a_page_that_waits(monkeypatch, waits):
+    made = []
+    shell = SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=waits))
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    monkeypatch.setattr("seisnb.dashboards.preload.Preload", lambda: made.append(1))
+    preload()
+    assert made == [1] * waits
+
+
+def test_the_library_that_went_ahead_is_let_go_once_the_page_has_it():
+    sent = Preload()
+    assert b"Bokeh" in sent.library
+    sent._handle_custom_msg({"kind": "taken"}, [])
+    assert sent.comm is None

@@ -1,6 +1,7 @@
 // A Bokeh document inside an anywidget: BokehJS comes from the kernel, changes travel over the comm.
 import type { RenderProps } from "@anywidget/types";
 import { ask, type Message, toBuffer } from "./ask";
+import { bokehLibrary } from "./library";
 import type { Model, State } from "./model";
 import { download, fileName, svgToPng } from "./paper";
 
@@ -25,31 +26,11 @@ const HEARD = "heard";
 
 /** BokehJS of the kernel's own version, once per page. */
 function ensureBokeh(model: Model<PaneState>, signal: AbortSignal): Promise<BokehLibrary> {
-  const version = model.get("bokeh_version");
-  if (window.Bokeh?.version === version) return Promise.resolve(window.Bokeh);
-  const key = `__seisnb_bokeh_${version}`;
-  const page = window as unknown as Record<string, Promise<BokehLibrary> | undefined>;
-  page[key] ??= (async () => {
+  return bokehLibrary(model.get("bokeh_version"), async () => {
     const files = await ask(model, "bokehjs", (_, buffers) => buffers, signal);
-    for (const file of files ?? []) {
-      const url = URL.createObjectURL(new Blob([file], { type: "text/javascript" }));
-      await new Promise<void>((resolve, reject) => {
-        const script = document.createElement("script");
-        script.src = url;
-        script.onload = () => resolve();
-        script.onerror = () => reject(new Error("BokehJS could not be loaded"));
-        document.head.append(script);
-      });
-      URL.revokeObjectURL(url);
-    }
-    if (!files || !window.Bokeh)
-      throw new Error("the figure was closed while BokehJS was loading");
-    return window.Bokeh;
-  })().catch((error: unknown) => {
-    delete page[key];
-    throw error;
+    if (!files) throw new Error("the figure was closed while BokehJS was loading");
+    return files;
   });
-  return page[key];
 }
 
 function render({ model: given, el }: RenderProps<PaneState>): () => void {

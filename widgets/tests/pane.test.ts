@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { mend } from "../src/a11y";
 import { LocalModel } from "../src/model";
 import widget from "../src/pane";
+import preload from "../src/preload";
 
 type State = Record<string, unknown>;
 const state = { bokeh_version: "3.9", description: "a figure", revision: 0, has_export: true };
@@ -81,6 +82,53 @@ describe("a pane", () => {
     close();
     expect(model.nListeners).toBe(0);
     expect(bokeh.cleared()).toBe(1);
+  });
+});
+
+describe("BokehJS that comes ahead of its figures", () => {
+  const library = new DataView(new TextEncoder().encode("var x = 1;").buffer);
+  let scripts: HTMLScriptElement[] = [];
+  const tick = (): Promise<void> => new Promise((done) => setTimeout(done, 0));
+  beforeEach(() => {
+    scripts = [];
+    vi.spyOn(document.head, "append").mockImplementation((script) => {
+      scripts.push(script as HTMLScriptElement);
+    });
+    vi.spyOn(URL, "createObjectURL").mockReturnValue("blob:library");
+    vi.spyOn(URL, "revokeObjectURL").mockReturnValue();
+  });
+  afterEach(() => {
+    delete window.Bokeh;
+    vi.restoreAllMocks();
+  });
+
+  it("is not asked for again by a figure that comes while it loads", async () => {
+    const ahead = new LocalModel<State>({ bokeh_version: "7.1", library });
+    const given = preload.initialize({ model: ahead } as never);
+    const model = new LocalModel<State>({ ...state, bokeh_version: "7.1" });
+    widget.render({ model, el: document.createElement("div") } as never);
+    await tick();
+    expect([scripts.length, model.sent.length, ahead.sent.length]).toEqual([1, 0, 0]);
+    window.Bokeh = { version: "7.1", require: () => ({}) } as never;
+    scripts[0]?.onload?.(new Event("load"));
+    await given;
+    await tick();
+    expect(ahead.sent).toEqual([{ kind: "taken" }]);
+    expect((model.sent as State[]).map((message) => message.kind)).toEqual(["doc"]);
+  });
+
+  it("leaves figures to ask for it when it does not load", async () => {
+    vi.spyOn(console, "warn").mockReturnValue();
+    const ahead = new LocalModel<State>({ bokeh_version: "7.2", library });
+    const given = preload.initialize({ model: ahead } as never);
+    await tick();
+    scripts[0]?.onerror?.(new Event("error"));
+    await given;
+    expect(ahead.sent).toEqual([{ kind: "taken" }]);
+    const model = new LocalModel<State>({ ...state, bokeh_version: "7.2" });
+    widget.render({ model, el: document.createElement("div") } as never);
+    await tick();
+    expect((model.sent as State[]).map((message) => message.kind)).toEqual(["bokehjs"]);
   });
 });
 
