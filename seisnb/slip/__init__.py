@@ -8,6 +8,7 @@ from seisnb.slip.structures import (
     StructureEnsemble,
     perturbed_structures,
     structure_ensemble,
+    structure_weights,
 )
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "perturbed_structures",
     "rectangle_fault",
     "structure_ensemble",
+    "structure_weights",
     "triangle_fault",
 ]

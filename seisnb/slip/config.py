@@ -43,6 +43,16 @@ class SlipConfig:
     positive: bool = field(
         default=True, metadata=about("slip only forward along its rake; not for free slip")
     )
+    depth_min: float | None = field(
+        default=None, metadata=about("patches whose centre is shallower do not slip", "km")
+    )
+    depth_max: float | None = field(
+        default=None, metadata=about("patches whose centre is deeper do not slip", "km")
+    )
+    reach: float | None = field(
+        default=None,
+        metadata=about("patches farther than this from every site, on the map, do not slip", "km"),
+    )
     smoothing: Smoothing = field(
         default="none",
         metadata=about(
@@ -73,7 +83,7 @@ class SlipConfig:
     n_particles: int = field(
         default=400, metadata=about("particles of the sampler of positive slip")
     )
-    n_sweeps: int = field(default=4, metadata=about("moves of every particle at every temperature"))
+    n_moves: int = field(default=4, metadata=about("moves of every particle at every temperature"))
     seed: int = field(default=0, metadata=about("random seed"))
     n_workers: int = field(default=0, metadata=about("threads; 0 means all cores"))
 
@@ -102,12 +112,20 @@ class SlipConfig:
                 self.smoothing_length is None or 0 < self.smoothing_length < np.inf,
                 "above 0 km, or None",
             ),
+            "depth_min": (
+                self.depth_min is None or 0 <= self.depth_min < np.inf, "0 km or more, or None",
+            ),
+            "depth_max": (
+                self.depth_max is None or (self.depth_min or 0) < self.depth_max < np.inf,
+                "above depth_min, or None",
+            ),
+            "reach": (self.reach is None or 0 < self.reach < np.inf, "above 0 km, or None"),
             "slip_std": (self.slip_std is None or 0 < self.slip_std < 1e3, "above 0 m, or None"),
             "frame": (self.frame in ("none", "translation", "rotation"),
                       "none, translation or rotation"),
             "n_samples": (10 <= self.n_samples <= 1_000_000, "10 to 1000000"),
             "n_particles": (20 <= self.n_particles <= 100_000, "20 to 100000"),
-            "n_sweeps": (1 <= self.n_sweeps <= 1000, "1 to 1000"),
+            "n_moves": (1 <= self.n_moves <= 1000, "1 to 1000"),
             "seed": (self.seed >= 0, "0 or more"),
             "n_workers": (self.n_workers >= 0, "0 or more"),
         }  # fmt: skip

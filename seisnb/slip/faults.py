@@ -222,6 +222,17 @@ def moved(fault: Fault, vertices: Array, *, where: str = "moved") -> Fault:
     return replace(fault, vertices=vertices)
 
 
+def part_of(fault: Fault, keep: NDArray[np.bool_]) -> Fault:
+    """The patches of a fault that are kept, (patch,), in their order, and their vertices."""
+    is_kept = keep[fault.patch]
+    used, triangles = np.unique(fault.triangles[is_kept], return_inverse=True)
+    number = np.cumsum(keep) - 1
+    return replace(
+        fault, vertices=fault.vertices[used], triangles=triangles.reshape(-1, 3),
+        patch=number[fault.patch[is_kept]],
+    )  # fmt: skip
+
+
 def neighbours(fault: Fault) -> NDArray[np.intp]:
     """Pairs of patches that share an edge, (n, 2), each once."""
     edges = np.sort(fault.triangles[:, [[0, 1], [1, 2], [2, 0]]], axis=-1).reshape(-1, 2)

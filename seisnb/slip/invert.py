@@ -196,23 +196,11 @@ def _exact_wbic(
 def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.intp]) -> Answer:
     """Populations of non-negative slip."""
     config = problem.config
-    length = float(problem.lengths[0])
-    if problem.lengths.size > 1:  # by the evidence without positivity, which is known exactly
-        hypers = _hypers(problem)
-        evidences = _evidences(problem, which, hypers) + _weights(problem, which)
-        by_length = [
-            logsumexp([evidences[:, j] for j, h in enumerate(hypers) if h.length == each])
-            for each in problem.lengths
-        ]
-        length = float(problem.lengths[int(np.argmax(by_length))])
-    factor = problem.factor(length)
-    is_plain = config.smoothing == "none"
+    factors, ranks = problem.modes()
     target = Target(
         observed=problem.white_observed,
-        kernels=np.ascontiguousarray(problem.white_kernels[which].transpose(0, 2, 1)),
-        log_weight=_weights(problem, which)[:, 0], factor=factor,
-        precision=np.asarray(np.zeros((0, 0)) if is_plain else np.linalg.inv(factor @ factor.T)),
-        pairs=problem.pairs(),
+        kernels=np.ascontiguousarray(problem.white_kernels[which]),
+        log_weight=_weights(problem, which)[:, 0], factors=factors, ranks=ranks,
         amplitude=(float(problem.amplitudes[0]), float(problem.amplitudes[-1])),
     )  # fmt: skip
     reached = np.zeros(N_POPULATIONS)
@@ -224,7 +212,7 @@ def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.i
 
         return run_population(
             target, n_particles=-(-config.n_particles // N_POPULATIONS),
-            n_sweeps=config.n_sweeps, n_rounds=N_ROUNDS, seed=config.seed * N_POPULATIONS + i,
+            n_moves=config.n_moves, n_rounds=N_ROUNDS, seed=config.seed * N_POPULATIONS + i,
             is_cancelled=handles.is_cancelled, report=report,
         )  # fmt: skip
 
@@ -253,7 +241,7 @@ def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.i
         slip=slip,
         structure=which[[whole[k].structure[j] for k, j in zip(owner, at, strict=True)]],
         amplitude=np.array([whole[k].amplitude[j] for k, j in zip(owner, at, strict=True)]),
-        length=np.full(config.n_samples, length),
+        length=problem.lengths[[whole[k].length[j] for k, j in zip(owner, at, strict=True)]],
         mean=np.asarray(mean), std=np.sqrt(np.maximum(square - np.asarray(mean) ** 2, 0.0)),
         which=which,
         probability=np.asarray(

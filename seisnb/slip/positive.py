@@ -1,15 +1,20 @@
 """Non-negative slip over all structures: particles from the prior to the posterior by tempering.
 
-A population carries slip, structure and the prior's amplitude. It begins with draws of the prior,
-and is weighted, resampled and moved (Gibbs) from one inverse temperature to the next, so that the
-mean weights multiply to the evidence (sequential Monte Carlo, Del Moral et al. 2006). Several
-populations that know nothing of each other say how far it has converged.
+Slip is the positive part of a Gaussian field: half of a fault that no datum sees does not slip, and
+finer patches do not change what is believed of the whole, as a field that is cut off at zero would.
+
+A population carries the field, the structure, the prior's amplitude and its correlation length. It
+begins with draws of the prior, and is weighted, resampled and moved from one inverse temperature to
+the next, so that the mean weights multiply to the evidence (sequential Monte Carlo, Del Moral et
+al. 2006). The field moves along Hamiltonian paths (Neal 2011) whose mass is the curvature of the
+linear problem. Several populations that know nothing of each other say how far it has converged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +24,8 @@ from seisnb.slip import positive_kernels
 
 Array = NDArray[np.float64]
 
+#: Length of the first step of a Hamiltonian path, its bounds, and the share to be accepted.
+FIRST_STEP, STEPS, ACCEPTED = 0.3, (0.02, 1.0), 0.8
 #: Share of the particles that are still worth something after a step of temperature.
 EFFECTIVE = 0.6
 
@@ -31,16 +38,14 @@ class Target:
     ----------
     observed : Array, (datum,)
         Whitened data.
-    kernels : Array, (structure, unknown, datum)
+    kernels : Array, (structure, datum, unknown)
         Whitened predictions of unit slip.
     log_weight : Array, (structure,)
         Log prior of the structures.
-    factor : Array, (unknown, unknown)
-        Lower factor of the prior correlation.
-    precision : Array, (unknown, unknown) or (0, 0)
-        Its inverse; empty for the unit matrix.
-    pairs : NDArray of int, (n, 2)
-        Unknowns that share an edge and a direction.
+    factors : Array, (length, unknown, mode), or (1, 0, unknown) for the unit matrix
+        The field by its coefficients, for every correlation length; all equally probable.
+    ranks : NDArray of int, (length,)
+        Modes of every length; further columns are zero.
     amplitude : tuple of float
         Bounds of the prior standard deviation [m]; equal when it is known.
     """
@@ -48,10 +53,22 @@ class Target:
     observed: Array
     kernels: Array
     log_weight: Array
-    factor: Array
-    precision: Array
-    pairs: NDArray[np.intp]
+    factors: Array
+    ranks: NDArray[np.intp]
     amplitude: tuple[float, float]
+
+    @cached_property
+    def masses(self) -> tuple[Array, Array]:
+        """Directions that the data determine, (structure, length, mode, r), and curvatures."""
+        found = [
+            [
+                np.linalg.svd(kernel @ factor if factor.size else kernel, full_matrices=False)[1:]
+                for factor in self.factors
+            ]
+            for kernel in self.kernels
+        ]
+        bases = np.array([[vector.T for _, vector in row] for row in found])
+        return bases, np.array([[value**2 for value, _ in row] for row in found])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,8 +79,8 @@ class Population:
     ----------
     slip : Array, (sample, unknown)
         Slip [m].
-    structure : NDArray of int, (sample,)
-        Structures.
+    structure, length : NDArray of int, (sample,)
+        Structures and correlation lengths, by their indices.
     amplitude : Array, (sample,)
         Prior standard deviations [m].
     misfit : Array, (sample,)
@@ -78,6 +95,7 @@ class Population:
 
     slip: Array
     structure: NDArray[np.intp]
+    length: NDArray[np.intp]
     amplitude: Array
     misfit: Array
     structure_probability: Array
@@ -89,7 +107,7 @@ def run_population(
     target: Target,
     *,
     n_particles: int,
-    n_sweeps: int,
+    n_moves: int,
     n_rounds: int,
     seed: int,
     is_cancelled: Callable[[], bool] = lambda: False,
@@ -101,10 +119,10 @@ def run_population(
     ----------
     target : Target
         What is sampled.
-    n_particles, n_sweeps : int
-        Particles, and Gibbs sweeps of each at every temperature.
+    n_particles, n_moves : int
+        Particles, and moves of each at every temperature.
     n_rounds : int
-        Times that all particles are kept, with ``n_sweeps`` between.
+        Times that all particles are kept, with ``n_moves`` between.
     seed : int
         Of the random numbers.
     is_cancelled : callable
@@ -113,60 +131,64 @@ def run_population(
         Told every inverse temperature.
     """
     rng = np.random.default_rng([seed, 31])
-    n_data = target.observed.size
-    norms = (target.kernels**2).sum(axis=2)
-    low, high = target.amplitude
-    n_unknowns = target.kernels.shape[1]
+    n_data, (low, high) = target.observed.size, target.amplitude
+    bases, stretches = target.masses
     amplitude = np.exp(rng.uniform(np.log(low), np.log(high), n_particles))
     structure = rng.choice(target.log_weight.size, n_particles, p=np.exp(target.log_weight))
-    slip = amplitude[:, None] * np.abs(
-        rng.standard_normal((n_particles, n_unknowns)) @ target.factor.T
-    )
+    length = rng.integers(len(target.factors), size=n_particles)
+    coefficients = rng.standard_normal((n_particles, target.factors.shape[2]))
+    state = (coefficients, structure, length, amplitude)
+    step = FIRST_STEP
 
-    def move(inverse_temperature: float, sweeps: int) -> Array:
-        return np.asarray(
-            positive_kernels.move(
-                rng, slip, structure, amplitude, target.observed, target.kernels, norms,
-                target.precision, target.pairs, target.log_weight, low, high,
-                inverse_temperature, sweeps,
-            )
+    def move(inverse_temperature: float) -> Array:
+        nonlocal step
+        squares, accepted = positive_kernels.move(
+            rng, *state, target.observed, target.kernels, target.factors, target.ranks, bases,
+            stretches, target.log_weight, low, high, inverse_temperature, step, n_moves,
         )  # fmt: skip
+        if inverse_temperature < 1.0:  # a step that is still learning is no part of a chain
+            step = float(np.clip(step * np.exp(accepted - ACCEPTED), *STEPS))
+        return np.asarray(squares)
 
     constant = -0.5 * n_data * np.log(2.0 * np.pi)
-    # |F z| is the prior itself only where patches are independent: let the others settle
-    squares = move(0.0, 1 if target.precision.size == 0 else 5 * n_sweeps)
+    squares = move(0.0)
     warm = 1.0 / np.log(max(n_data, 3))
     wbic, reached, evidence = np.nan, 0.0, 0.0
     while reached < 1.0:
         if is_cancelled():
             return None
         log_likelihood = constant - 0.5 * squares[np.arange(n_particles), structure]
-        step = _step(log_likelihood, 1.0 - reached)
-        if reached < warm < reached + step:
-            step = warm - reached
-        evidence += float(logsumexp(step * log_likelihood) - np.log(n_particles))
-        weight = np.exp(step * (log_likelihood - log_likelihood.max()))
+        change = _change(log_likelihood, 1.0 - reached)
+        if reached < warm < reached + change:
+            change = warm - reached
+        evidence += float(logsumexp(change * log_likelihood) - np.log(n_particles))
+        weight = np.exp(change * (log_likelihood - log_likelihood.max()))
         chosen = _resampled(weight / weight.sum(), rng)
-        slip[:], structure[:], amplitude[:] = slip[chosen], structure[chosen], amplitude[chosen]
-        reached = min(reached + step, 1.0) if step < 1.0 - reached else 1.0
-        squares = move(reached, n_sweeps)
+        for each in state:
+            each[:] = each[chosen]
+        reached = min(reached + change, 1.0) if change < 1.0 - reached else 1.0
+        squares = move(reached)
         report(reached)
         if reached == warm:
             at = squares[np.arange(n_particles), structure]
             wbic = float(np.mean(0.5 * at - constant))
-    kept: list[tuple[Array, NDArray[np.intp], Array, Array]] = []
+    kept: list[tuple[Array, NDArray[np.intp], NDArray[np.intp], Array, Array]] = []
     chance = np.zeros(target.log_weight.size)
     for _ in range(n_rounds):
         if is_cancelled():
             return None
-        squares = move(1.0, n_sweeps)
+        squares = move(1.0)
         misfit = squares[np.arange(n_particles), structure]
-        kept.append((slip.copy(), structure.copy(), amplitude.copy(), misfit))
+        slip = [
+            positive_kernels.slip_of(coefficients[p], amplitude[p], target.factors[length[p]])
+            for p in range(n_particles)
+        ]
+        kept.append((np.array(slip), structure.copy(), length.copy(), amplitude.copy(), misfit))
         log_p = target.log_weight - 0.5 * squares
         chance += np.exp(log_p - logsumexp(log_p, axis=1, keepdims=True)).mean(axis=0) / n_rounds
     parts = [np.concatenate(each) for each in zip(*kept, strict=True)]
     return Population(
-        slip=parts[0], structure=parts[1], amplitude=parts[2], misfit=parts[3],
+        slip=parts[0], structure=parts[1], length=parts[2], amplitude=parts[3], misfit=parts[4],
         structure_probability=chance, log_evidence=evidence, wbic=wbic,
     )  # fmt: skip
 
@@ -184,11 +206,11 @@ def scale_reduction(populations: Sequence[Array]) -> float:
     return float(np.sqrt(1.0 + between / max(within, 1e-300)))
 
 
-def _step(log_likelihood: Array, most: float) -> float:
+def _change(log_likelihood: Array, most: float) -> float:
     """The largest step of inverse temperature that keeps enough particles effective."""
 
-    def effective(step: float) -> float:
-        weight = np.exp(step * (log_likelihood - log_likelihood.max()))
+    def effective(change: float) -> float:
+        weight = np.exp(change * (log_likelihood - log_likelihood.max()))
         return float(weight.sum() ** 2 / (weight**2).sum() / weight.size)
 
     if effective(most) >= EFFECTIVE:

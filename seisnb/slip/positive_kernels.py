@@ -1,4 +1,4 @@
-"""Compiled moves of particles of non-negative slip: Gibbs sweeps and choices of structure."""
+"""Compiled moves of particles of non-negative slip: Hamiltonian paths, and choices of the rest."""
 
 from __future__ import annotations
 
@@ -8,247 +8,201 @@ import numpy as np
 from numba import njit
 
 _JIT = {"nogil": True, "cache": True, "error_model": "numpy"}
+#: Tries of a slice sampler, which halve its interval on average.
+N_SHRINKS = 60
+#: A Hamiltonian path is a quarter of a period of the prior long, at most so many steps.
+QUARTER, MOST_STEPS = 0.5 * math.pi, 60
 
 
 @njit(**_JIT)
-def positive_normal(rng, mean, std):
-    """A draw of a normal distribution, given that it is not negative (Robert 1995)."""
-    low = -mean / std
-    if low < 0.5:
-        while True:
-            z = rng.standard_normal()
-            if z >= low:
-                return max(mean + std * z, 0.0)
-    rate = 0.5 * (low + math.sqrt(low * low + 4.0))
-    while True:
-        z = low - math.log(1.0 - rng.random()) / rate
-        if rng.random() <= math.exp(-0.5 * (z - rate) ** 2):
-            return max(mean + std * z, 0.0)
+def slip_of(coefficients, amplitude, factor):
+    """Slip (unknown,) [m] of coefficients (mode,): the part of the field that is above zero."""
+    if factor.shape[0] == 0:  # the unit matrix
+        return amplitude * np.maximum(coefficients, 0.0)
+    return amplitude * np.maximum(factor @ coefficients, 0.0)
 
 
 @njit(**_JIT)
-def sweep(rng, slip, residual, drift, kernel, norm, precision, amplitude, inverse_temperature):
-    """Draw every unknown of a particle given all others, in place.
+def _descent(coefficients, amplitude, observed, kernel, factor, inverse_temperature):
+    """Potential of coefficients, its gradient, and the sum of squared residuals."""
+    slip = slip_of(coefficients, amplitude, factor)
+    residual = observed - kernel @ slip
+    pull = kernel.T @ residual
+    for i in range(slip.size):
+        if slip[i] <= 0.0:
+            pull[i] = 0.0
+    if factor.shape[0] > 0:
+        pull = factor.T @ pull
+    gradient = coefficients - inverse_temperature * amplitude * pull
+    squares = residual @ residual
+    potential = 0.5 * (coefficients @ coefficients) + 0.5 * inverse_temperature * squares
+    return potential, gradient, squares
+
+
+@njit(**_JIT)
+def path(
+    rng, coefficients, amplitude, observed, kernel, factor, basis, stretch, inverse_temperature,
+    step,
+):  # fmt: skip
+    """One Hamiltonian path of coefficients, in place; returns whether it was accepted.
 
     Parameters
     ----------
     rng : numpy.random.Generator
         Random numbers.
-    slip : (unknown,)
-        Slip [m], not negative.
-    residual : (datum,)
-        Whitened data less prediction.
-    drift : (unknown,)
-        ``precision @ slip``; where precision is empty, not used.
-    kernel : (unknown, datum)
-        Whitened predictions of unit slip.
-    norm : (unknown,)
-        Sums of their squares.
-    precision : (unknown, unknown) or (0, 0)
-        Inverse of the prior correlation; empty for the unit matrix.
+    coefficients : (mode,)
+        Of the field whose positive part is slip; standard normal before the data.
     amplitude, inverse_temperature : float
         Prior standard deviation [m]; what the log likelihood is multiplied by.
+    observed, kernel : (datum,), (datum, unknown)
+        Whitened data, predictions of unit slip.
+    factor : (unknown, mode), or (0, mode) for the unit matrix
+        The field by its coefficients.
+    basis, stretch : (mode, r), (r,)
+        Directions that the data determine and their curvatures for a metre of amplitude, as if
+        slip might have any sign: the mass of the path.
+    step : float
+        Length of a step.
     """
-    n, n_data = kernel.shape
-    is_dense = precision.shape[0] > 0
-    per = 1.0 / (amplitude * amplitude)
-    for i in range(n):
-        own = precision[i, i] if is_dense else 1.0
-        pull = drift[i] if is_dense else slip[i]
-        tau = own * per + inverse_temperature * norm[i]
-        slope = 0.0
-        for j in range(n_data):
-            slope += kernel[i, j] * residual[j]
-        mean = slip[i] + (inverse_temperature * slope - per * pull) / tau
-        new = positive_normal(rng, mean, 1.0 / math.sqrt(tau))
-        change = new - slip[i]
-        slip[i] = new
-        for j in range(n_data):
-            residual[j] -= change * kernel[i, j]
-        if is_dense:
-            for j in range(n):
-                drift[j] += change * precision[i, j]
-
-
-@njit(**_JIT)
-def exchange(rng, slip, residual, drift, pairs, kernel, precision, amplitude, inverse_temperature):
-    """Move slip between neighbours, (n, 2), along the direction that leaves their sum, in place.
-
-    What data cannot tell apart moves far in such steps, and hardly in those of :func:`sweep`.
-    """
-    n, n_data = kernel.shape
-    is_dense = precision.shape[0] > 0
-    per = 1.0 / (amplitude * amplitude)
-    for p in range(pairs.shape[0]):
-        a, b = pairs[p]
-        slope, norm = 0.0, 0.0
-        for j in range(n_data):
-            g = kernel[a, j] - kernel[b, j]
-            slope += g * residual[j]
-            norm += g * g
-        if is_dense:
-            own = precision[a, a] + precision[b, b] - 2.0 * precision[a, b]
-            pull = drift[a] - drift[b]
-        else:
-            own, pull = 2.0, slip[a] - slip[b]
-        tau = own * per + inverse_temperature * norm
-        mean = (inverse_temperature * slope - per * pull) / tau
-        std = 1.0 / math.sqrt(tau)
-        low, high = -slip[a] - mean, slip[b] - mean
-        change = mean + std * bounded_normal(rng, low / std, high / std)
-        change = min(max(change, -slip[a]), slip[b])
-        slip[a] += change
-        slip[b] -= change
-        for j in range(n_data):
-            residual[j] -= change * (kernel[a, j] - kernel[b, j])
-        if is_dense:
-            for j in range(n):
-                drift[j] += change * (precision[a, j] - precision[b, j])
-
-
-@njit(**_JIT)
-def bounded_normal(rng, low, high):
-    """A draw of a standard normal distribution between two bounds (Robert 1995)."""
-    if high - low < 1e-12:
-        return 0.5 * (low + high)
-    if low <= 0.0 <= high and high - low > 2.0:
-        while True:
-            z = rng.standard_normal()
-            if low <= z <= high:
-                return z
-    nearest = 0.0
-    if low > 0.0:
-        nearest = low
-    elif high < 0.0:
-        nearest = high
-    if nearest != 0.0 and high - low > 2.0:  # a tail: exponential from its near end
-        side = 1.0 if nearest > 0.0 else -1.0
-        start = abs(nearest)
-        rate = 0.5 * (start + math.sqrt(start * start + 4.0))
-        while True:
-            z = start - math.log(1.0 - rng.random()) / rate
-            if rng.random() <= math.exp(-0.5 * (z - rate) ** 2) and low <= side * z <= high:
-                return side * z
-    while True:
-        z = low + (high - low) * rng.random()
-        if rng.random() <= math.exp(0.5 * (nearest * nearest - z * z)):
-            return z
+    curvature = 1.0 + inverse_temperature * amplitude * amplitude * stretch
+    noise = rng.standard_normal(coefficients.size)
+    momentum = noise + basis @ ((np.sqrt(curvature) - 1.0) * (basis.T @ noise))
+    slowing = 1.0 / curvature - 1.0
+    potential, gradient, _ = _descent(
+        coefficients, amplitude, observed, kernel, factor, inverse_temperature
+    )
+    velocity = momentum + basis @ (slowing * (basis.T @ momentum))
+    before = potential + 0.5 * (momentum @ velocity)
+    at = coefficients.copy()
+    n_steps = int(min(math.ceil(QUARTER * (0.5 + rng.random()) / step), MOST_STEPS))
+    for _ in range(n_steps):
+        momentum = momentum - 0.5 * step * gradient
+        velocity = momentum + basis @ (slowing * (basis.T @ momentum))
+        at += step * velocity
+        potential, gradient, _ = _descent(
+            at, amplitude, observed, kernel, factor, inverse_temperature
+        )
+        momentum = momentum - 0.5 * step * gradient
+    velocity = momentum + basis @ (slowing * (basis.T @ momentum))
+    after = potential + 0.5 * (momentum @ velocity)
+    if math.log(1.0 - rng.random()) < before - after:
+        coefficients[:] = at
+        return True
+    return False
 
 
 @njit(**_JIT)
 def misfits(slip, observed, kernels):
-    """Sums of squared residuals of one particle under all structures, (structure,)."""
-    n_structures, n, n_data = kernels.shape
-    found = np.empty(n_structures)
-    residual = np.empty(n_data)
-    for k in range(n_structures):
-        for j in range(n_data):
-            residual[j] = observed[j]
-        for i in range(n):
-            if slip[i] != 0.0:
-                for j in range(n_data):
-                    residual[j] -= slip[i] * kernels[k, i, j]
-        total = 0.0
-        for j in range(n_data):
-            total += residual[j] * residual[j]
-        found[k] = total
+    """Sums of squared residuals of one slip under all structures, (structure,)."""
+    found = np.empty(kernels.shape[0])
+    for k in range(kernels.shape[0]):
+        residual = observed - kernels[k] @ slip
+        found[k] = residual @ residual
     return found
 
 
 @njit(**_JIT)
-def move(
-    rng, slip, structure, amplitude, observed, kernels, norms, precision, pairs, log_weight, low,
-    high, inverse_temperature, n_sweeps,
-):  # fmt: skip
-    """Sweeps, a choice of structure and one of amplitude for every particle, in place.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Random numbers.
-    slip, structure, amplitude : (particle, unknown), (particle,), (particle,)
-        The particles.
-    observed : (datum,)
-        Whitened data.
-    kernels, norms : (structure, unknown, datum), (structure, unknown)
-        Whitened predictions of unit slip, sums of their squares.
-    precision : (unknown, unknown) or (0, 0)
-        As for :func:`sweep`.
-    pairs : (n, 2)
-        Neighbours, for :func:`exchange`.
-    log_weight : (structure,)
-        Prior of the structures.
-    low, high : float
-        Bounds of the amplitude, whose logarithm is uniform between them [m]; equal when it is
-        known.
-    inverse_temperature : float
-        What the log likelihood is multiplied by.
-    n_sweeps : int
-        Sweeps per particle.
-
-    Returns
-    -------
-    (particle, structure)
-        Sums of squared residuals under every structure.
-    """
-    n_particles, n = slip.shape
-    n_structures = kernels.shape[0]
-    is_dense = precision.shape[0] > 0
-    found = np.empty((n_particles, n_structures))
-    drift = np.zeros(n)
-    for p in range(n_particles):
-        for _ in range(n_sweeps):
-            k = structure[p]
-            residual = observed.copy()
-            for i in range(n):
-                for j in range(observed.size):
-                    residual[j] -= slip[p, i] * kernels[k, i, j]
-            if is_dense:
-                drift = precision @ slip[p]
-            sweep(
-                rng,
-                slip[p],
-                residual,
-                drift,
-                kernels[k],
-                norms[k],
-                precision,
-                amplitude[p],
-                inverse_temperature,
-            )
-            exchange(
-                rng,
-                slip[p],
-                residual,
-                drift,
-                pairs,
-                kernels[k],
-                precision,
-                amplitude[p],
-                inverse_temperature,
-            )
-            if high > low:
-                size = slip[p] @ drift if is_dense else slip[p] @ slip[p]
-                amplitude[p] = draw_amplitude(rng, size, n, low, high)
-        found[p] = misfits(slip[p], observed, kernels)
-        structure[p] = draw_structure(rng, log_weight - 0.5 * inverse_temperature * found[p])
-    return found
+def scale_by_data(rng, coefficients, amplitude, observed, kernel, factor, low, high, temperature):
+    """An amplitude given the data and the coefficients: a slice of its log (Neal 2003)."""
+    predicted = kernel @ slip_of(coefficients, 1.0, factor)
+    cross, square = predicted @ observed, predicted @ predicted
+    at = amplitude
+    level = temperature * (at * cross - 0.5 * at * at * square) + math.log(1.0 - rng.random())
+    left, right = math.log(low), math.log(high)
+    for _ in range(N_SHRINKS):
+        a = math.exp(left + (right - left) * rng.random())
+        if temperature * (a * cross - 0.5 * a * a * square) >= level:
+            return a
+        if a < amplitude:
+            left = math.log(a)
+        else:
+            right = math.log(a)
+    return amplitude
 
 
 @njit(**_JIT)
-def draw_amplitude(rng, size, n, low, high):
-    """Amplitude a of density a**-n exp(-size / 2 a**2) / a between bounds."""
+def scale_by_field(rng, size, n, low, high):
+    """Amplitude a of density a**-n exp(-size / 2 a**2) / a between bounds: given the field."""
     for _ in range(100):
         drawn = rng.standard_gamma(0.5 * n) / (0.5 * max(size, 1e-300))
         a = 1.0 / math.sqrt(drawn)
         if low <= a <= high:
             return a
-    # hardly any mass inside: the bound that is nearer to the mode
-    return low if math.sqrt(size / n) < low else high
+    return -1.0  # hardly any mass inside: no draw
 
 
 @njit(**_JIT)
-def draw_structure(rng, log_probability):
+def move(
+    rng, coefficients, structure, length, amplitude, observed, kernels, factors, ranks, bases,
+    stretches, log_weight, low, high, inverse_temperature, step, n_moves,
+):  # fmt: skip
+    """Paths, and choices of amplitude, correlation length and structure, of all particles in place.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Random numbers.
+    coefficients, structure, length, amplitude : (particle, mode), (particle,) three times
+        The particles; structures and lengths by their indices.
+    observed : (datum,)
+        Whitened data.
+    kernels : (structure, datum, unknown)
+        Whitened predictions of unit slip.
+    factors : (length, unknown, mode), or (1, 0, mode) for the unit matrix
+        Fields by their coefficients.
+    ranks : (length,)
+        Modes that a length has; the others are columns of zeros.
+    bases, stretches : (structure, length, mode, r), (structure, length, r)
+        As for :func:`path`.
+    log_weight : (structure,)
+        Prior of the structures.
+    low, high : float
+        Bounds of the amplitude, whose logarithm is uniform between them [m]; equal when known.
+    inverse_temperature, step : float
+        As for :func:`path`.
+    n_moves : int
+        Moves of every particle.
+
+    Returns
+    -------
+    (particle, structure), float
+        Sums of squared residuals under every structure; the share of paths that were accepted.
+    """
+    n_particles, n_lengths = coefficients.shape[0], factors.shape[0]
+    found = np.empty((n_particles, kernels.shape[0]))
+    n_accepted = 0
+    log_length = np.empty(n_lengths)
+    for p in range(n_particles):
+        for _ in range(n_moves):
+            k, i = structure[p], length[p]
+            n_accepted += path(
+                rng, coefficients[p], amplitude[p], observed, kernels[k], factors[i], bases[k, i],
+                stretches[k, i], inverse_temperature, step,
+            )  # fmt: skip
+            if high > low:
+                amplitude[p] = scale_by_data(
+                    rng, coefficients[p], amplitude[p], observed, kernels[k], factors[i], low,
+                    high, inverse_temperature,
+                )  # fmt: skip
+                own = coefficients[p, : ranks[i]]
+                a = scale_by_field(rng, amplitude[p] ** 2 * (own @ own), ranks[i], low, high)
+                if a > 0.0:
+                    own *= amplitude[p] / a
+                    amplitude[p] = a
+            if n_lengths > 1:
+                for j in range(n_lengths):
+                    slip = slip_of(coefficients[p], amplitude[p], factors[j])
+                    residual = observed - kernels[k] @ slip
+                    log_length[j] = -0.5 * inverse_temperature * (residual @ residual)
+                length[p] = drawn(rng, log_length)
+            slip = slip_of(coefficients[p], amplitude[p], factors[length[p]])
+            found[p] = misfits(slip, observed, kernels)
+            structure[p] = drawn(rng, log_weight - 0.5 * inverse_temperature * found[p])
+    return found, n_accepted / (n_particles * n_moves)
+
+
+@njit(**_JIT)
+def drawn(rng, log_probability):
     """An index by log probabilities."""
     top = log_probability.max()
     total = 0.0

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from seisnb.conventions import Cancelled, GeometryError, InputError
 from seisnb.geodesy import COMPONENTS
 from seisnb.slip.config import SlipConfig
 from seisnb.slip.elastic import displacements
-from seisnb.slip.faults import Fault, neighbours
+from seisnb.slip.faults import Fault, part_of
 from seisnb.slip.gaussian import GaussianSlip, Whitening
 from seisnb.slip.prior import correlation, factor_of
 from seisnb.slip.structures import StructureEnsemble
@@ -28,6 +29,8 @@ FREE = 30.0
 POWERS = np.arange(-4.0, 6.0)
 #: Correlation lengths that are tried, as shares of the fault's size.
 LENGTHS = (0.05, 0.1, 0.2, 0.4)
+#: Share of the field's variance that modes may leave out.
+LEFT_OUT = 1e-3
 #: A site farther from the fault than so many times the fault's size tells that units are confused.
 FARTHEST = 30.0
 
@@ -39,7 +42,9 @@ class Problem:
     Attributes
     ----------
     ensemble : StructureEnsemble
-        The structures.
+        The structures, of patches that may slip.
+    notes : tuple of str
+        What was left out.
     config : SlipConfig
         How to invert.
     used : NDArray of bool, (site, 3)
@@ -59,6 +64,7 @@ class Problem:
     """
 
     ensemble: StructureEnsemble
+    notes: tuple[str, ...]
     config: SlipConfig
     used: NDArray[np.bool_]
     observed: Array
@@ -112,10 +118,26 @@ class Problem:
         over_patches = correlation(self.fault, self.config.smoothing, length)
         return np.asarray(np.kron(factor_of(over_patches), np.eye(self.n_directions)), float)
 
-    def pairs(self) -> NDArray[np.intp]:
-        """Unknowns of neighbouring patches with the same direction."""
-        n = self.n_directions
-        return np.concatenate([neighbours(self.fault) * n + k for k in range(n)])
+    def modes(self) -> tuple[Array, NDArray[np.intp]]:
+        """Fields by few coefficients, (length, unknown, mode), and how many each length has.
+
+        Modes are left out that hold less than :data:`LEFT_OUT` of the variance. Without smoothing
+        there is nothing to leave out: (1, 0, unknown) stands for the unit matrix.
+        """
+        n = self.n_directions * self.fault.n_patches
+        if self.config.smoothing == "none":
+            return np.zeros((1, 0, n)), np.array([n])
+        found = []
+        for length in self.lengths:
+            value, vector = np.linalg.eigh(correlation(self.fault, self.config.smoothing, length))
+            first = int(np.searchsorted(np.cumsum(value), LEFT_OUT * value.sum()))
+            kept = vector[:, first:] * np.sqrt(value[first:])
+            found.append(np.kron(kept[:, ::-1], np.eye(self.n_directions)))
+        ranks = np.array([each.shape[1] for each in found])
+        whole = np.zeros((len(found), n, ranks.max()))
+        for row, each in zip(whole, found, strict=True):
+            row[:, : each.shape[1]] = each
+        return whole, ranks
 
     def gaussian(
         self, structure: int, factor: Array, amplitude: float, inverse_temperature: float = 1.0
@@ -151,6 +173,7 @@ def make_problem(
         raise InputError("invert_slip: no component of any site is left. Use more of them.")
     x, y = offsets["easting"].values.astype(float), offsets["northing"].values.astype(float)
     _check_places(x, y, ensemble)
+    ensemble, notes = _slipping(ensemble, np.column_stack([x, y])[used.any(axis=1)], config)
     turns = [directions_of(each.fault, config) for each in ensemble.structures]
 
     def kernel(k: int) -> Array:
@@ -171,11 +194,42 @@ def make_problem(
     observed = offsets["displacement"].values[used].astype(float)
     motions, motion_std = _motions(x, y, used, observed, config)
     return Problem(
-        ensemble=ensemble, config=config, used=used, observed=observed,
+        ensemble=ensemble, notes=notes, config=config, used=used, observed=observed,
         kernels=np.stack([found[k] for k in range(n)]), directions=turns[0], motions=motions,
         motion_std=motion_std,
         whitening=Whitening.of(_covariance(offsets, used), motions, motion_std),
     )  # fmt: skip
+
+
+def _slipping(
+    ensemble: StructureEnsemble, sites: Array, config: SlipConfig
+) -> tuple[StructureEnsemble, tuple[str, ...]]:
+    """The structures without patches that do not slip by the configuration, and a note of them."""
+    centre = ensemble.structures[0].fault.centre
+    keep = np.ones(len(centre), bool)
+    if config.depth_min is not None:
+        keep &= centre[:, 2] >= config.depth_min
+    if config.depth_max is not None:
+        keep &= centre[:, 2] <= config.depth_max
+    if config.reach is not None:
+        keep &= KDTree(sites).query(centre[:, :2])[0] <= config.reach
+    if keep.all():
+        return ensemble, ()
+    limits = f"depth_min {config.depth_min}, depth_max {config.depth_max}, reach {config.reach} km"
+    if not keep.any():
+        raise InputError(
+            f"invert_slip: no patch may slip: {limits}; the fault's patches are at depths of "
+            f"{centre[:, 2].min():.1f} to {centre[:, 2].max():.1f} km. Widen the limits."
+        )
+    rest = [
+        replace(
+            each, fault=part_of(each.fault, keep),
+            shear_modulus=np.asarray(each.shear_modulus)[keep],
+        )
+        for each in ensemble.structures
+    ]  # fmt: skip
+    note = f"{(~keep).sum()} of {keep.size} patches do not slip ({limits})"
+    return replace(ensemble, structures=tuple(rest)), (note,)
 
 
 def directions_of(fault: Fault, config: SlipConfig) -> Array:

@@ -152,7 +152,7 @@ def slip_dataset(
                 [each.checksum for each in problem.ensemble.structures]
             ),
             "notes": json.dumps(
-                [*json.loads(offsets.attrs.get("notes", "[]")), *fault.notes]
+                [*json.loads(offsets.attrs.get("notes", "[]")), *fault.notes, *problem.notes]
             ),
             "verdict": verdict(answer, single), "n_data": int(used.sum()),
             "elapsed_seconds": elapsed,
@@ -178,7 +178,11 @@ def _answer_variables(
             for each in problem.ensemble.structures
         ]
     )
-    moment = np.einsum("sp,sp->s", np.abs(amount), stiffness[answer.structure])
+    weight = stiffness[answer.structure]
+    if problem.config.positive:
+        moment = np.einsum("sp,sp->s", amount, weight)
+    else:  # the sum of what may cancel: errors of single patches are no moment
+        moment = np.linalg.norm(np.einsum("spq,sp->sq", vectors, weight), axis=1)
     predicted = _predictions(problem, answer)
     mean, std = (np.full(problem.used.shape, np.nan) for _ in range(2))
     mean[problem.used], std[problem.used] = predicted.mean(axis=0), predicted.std(axis=0)
@@ -238,7 +242,7 @@ def verdict(answer: Answer, single: Answer | None) -> str:
                 f"NOT CONVERGED: the sampler's populations{which} disagree (scale reduction "
                 f"{each.scale_reduction:.2f}, at most {AGREED[0]:g}; std of log evidence "
                 f"{each.log_evidence_std:.1f}, at most {AGREED[1]:g}). Use more n_particles or "
-                "n_sweeps before anything is read off."
+                "n_moves before anything is read off."
             )
     return "The sampler's independent populations agree."
 
@@ -257,7 +261,7 @@ def _described(dataset: xr.Dataset) -> xr.Dataset:
         "structure": ("1", "structure of a sample"),
         "prior_std": (per, "prior std of slip of a sample"),
         "prior_length": ("km", "prior correlation length of a sample; 0 without smoothing"),
-        "moment": (moment, "seismic moment"),
+        "moment": (moment, "seismic moment, of the sum of slip vectors where slip has any sign"),
         "magnitude": ("1", "moment magnitude"),
         "predicted_mean": (per, "posterior mean of the predicted displacement"),
         "predicted_std": (per, "posterior std of the predicted displacement"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from seisnb.conventions import InputError
@@ -15,6 +16,8 @@ from seisnb.slip.faults import Fault, moved
 
 Array = NDArray[np.float64]
 
+#: Probability that a structure keeps from one event to the next, at least.
+LEAST_WEIGHT = 1e-12
 #: Shear moduli of rock [Pa].
 PLAUSIBLE_MODULUS = (1e9, 3e11)
 
@@ -230,3 +233,36 @@ def _relief(place: Array, length: float) -> Array:
     value, vector = np.linalg.eigh(np.exp(-0.5 * (apart / length) ** 2))
     keep = value > 1e-6 * value[-1]
     return np.asarray(vector[:, keep] * np.sqrt(value[keep]))
+
+
+def structure_weights(slip: xr.Dataset) -> Array:
+    """What one event says of the structures, as the prior of the next.
+
+    Parameters
+    ----------
+    slip : xr.Dataset
+        Of :func:`seisnb.slip.invert_slip`.
+
+    Returns
+    -------
+    Array, (structure,)
+        Log probabilities, for ``log_weight`` of :func:`structure_ensemble` with the same structures
+        in the same order. A structure that no draw of a sampler came near keeps a small weight, so
+        that a later event can bring it back.
+
+    Raises
+    ------
+    InputError
+        The Dataset is no result of slip, or holds a sampler's answer that has not converged.
+    """
+    if slip.attrs.get("kind") != "slip" or "structure_probability" not in slip:
+        raise InputError(
+            f"structure_weights: a Dataset of kind {slip.attrs.get('kind')!r}; expected a result "
+            "of invert_slip."
+        )
+    if str(slip.attrs.get("verdict", "")).startswith("NOT CONVERGED"):
+        raise InputError(
+            "structure_weights: the event's sampler has not converged, so its weights are noise. "
+            "Use more n_particles or n_moves."
+        )
+    return np.asarray(np.log(np.maximum(slip["structure_probability"].values, LEAST_WEIGHT)))

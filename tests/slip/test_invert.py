@@ -16,8 +16,10 @@ from seisnb.slip import (
     perturbed_structures,
     rectangle_fault,
     structure_ensemble,
+    structure_weights,
 )
 from seisnb.slip.elastic import displacements
+from seisnb.slip.faults import part_of
 from seisnb.slip.prior import correlation, factor_of
 from tests.slip.conftest import PROJECTION, WIDTH, line_offsets, line_sites, thrust
 
@@ -75,8 +77,8 @@ def test_an_earlier_event_lowers_the_criterion_of_the_next(thrusts):
         )
         second = line_offsets(exact + 0.01 * rng.standard_normal(exact.shape), 0.01)
         config = SlipConfig(**SMOOTH, single_model=False)
-        known = invert_slip(first, thrusts, config)["structure_probability"].values
-        carried = structure_ensemble(thrusts.structures, np.log(np.maximum(known, 1e-300)))
+        known = structure_weights(invert_slip(first, thrusts, config))
+        carried = structure_ensemble(thrusts.structures, known)
         before, after = (float(invert_slip(second, e, config)["wbic"]) for e in (thrusts, carried))
         better += before - after
     assert better > 0
@@ -84,12 +86,12 @@ def test_an_earlier_event_lowers_the_criterion_of_the_next(thrusts):
 
 @pytest.mark.slow
 def test_non_negative_slip_and_its_moment_are_calibrated(thrusts):
-    """Truths of the prior: half-normal slip, a dip of the ensemble."""
+    """Truths of the prior: half of the patches slip, half-normally; a dip of the ensemble."""
     held, held_moment, x = [], [], line_sites()
     for seed in range(12):
         rng = np.random.default_rng([seed, 7])
         k = int(rng.choice(len(thrusts.structures), p=thrusts.weight))
-        slip = np.abs(rng.standard_normal(12))
+        slip = np.maximum(rng.standard_normal(12), 0.0)
         fault = thrusts.structures[k].fault
         exact = displacements(fault, x, np.zeros_like(x))[..., 1] @ slip
         offsets = line_offsets(exact + 0.01 * rng.standard_normal(exact.shape), 0.01)
@@ -110,9 +112,13 @@ def test_non_negative_slip_and_its_moment_are_calibrated(thrusts):
 
 def test_a_sampler_that_has_not_converged_says_so(thrusts):
     _, _, offsets = draw(thrusts, 0, std=1e-4)
-    found = invert_slip(offsets, thrusts, SlipConfig(n_particles=20, n_sweeps=1))
+    found = invert_slip(offsets, thrusts, SlipConfig(n_particles=20, n_moves=1))
     assert found.attrs["verdict"].startswith("NOT CONVERGED: ")
-    assert "Use more n_particles or n_sweeps" in found.attrs["verdict"]
+    assert "Use more n_particles or n_moves" in found.attrs["verdict"]
+    with pytest.raises(InputError, match="its weights are noise"):
+        structure_weights(found)
+    with pytest.raises(InputError, match="expected a result of invert_slip"):
+        structure_weights(offsets)
 
 
 def test_one_structure_is_shown_beside_all(thrusts):
@@ -141,6 +147,42 @@ def test_a_motion_of_the_network_is_no_slip(thrusts):
     found = invert_slip(offsets, structure, SlipConfig(**PLAIN, frame="rotation"))
     assert_allclose(found["predicted_mean"], moved, atol=5e-3)
     assert_allclose(found["slip_mean"].sum(), 6.0, rtol=0.05)
+
+
+def test_patches_that_do_not_slip_by_the_settings_are_left_out(thrusts):
+    _, _, offsets = draw(thrusts, 3)
+    centre = thrusts.structures[0].fault.centre
+    kept = (centre[:, 2] > 4.0) & (centre[:, 2] < 9.0) & (centre[:, 0] < 40.0)
+    settings = {**PLAIN, "depth_min": 4.0, "depth_max": 9.0}
+    found = invert_slip(offsets, thrusts, SlipConfig(**settings))
+    assert 0 < found.sizes["patch"] < 12
+    assert (found["patch_depth"] > 4.0).all()
+    assert (found["patch_depth"] < 9.0).all()
+    assert (
+        "patches do not slip (depth_min 4.0, depth_max 9.0, reach None km)"
+        in (found.attrs["notes"])
+    )
+    part = part_of(thrusts.structures[0].fault, kept)
+    assert_allclose(part.centre, centre[kept])
+    assert_allclose(part.area, thrusts.structures[0].fault.area[kept])
+    near = offsets.isel(site=[0, 1])
+    near = invert_slip(near, thrusts, SlipConfig(**PLAIN, reach=25.0))
+    x = np.abs(near["patch_easting"].values[:, None] - line_sites()[None, :2]).min(axis=1)
+    assert (x <= 25.0).all()
+    assert near.sizes["patch"] < 12
+    with pytest.raises(InputError, match="no patch may slip: depth_min 700"):
+        invert_slip(offsets, thrusts, SlipConfig(**PLAIN, depth_min=700.0))
+
+
+def test_errors_of_patches_are_no_moment(thrusts):
+    """Slip that cancels between patches has no moment where it may have any sign."""
+    x, fault = line_sites(), thrusts.structures[0].fault
+    slip = np.where(np.arange(12) % 2, 1.0, -1.0)
+    exact = displacements(fault, x, np.zeros_like(x))[..., 1] @ slip
+    found = invert_slip(line_offsets(exact, 1e-5), thrusts.structures[0], SlipConfig(**PLAIN))
+    each = 3e10 * fault.area.mean() * 1e6
+    assert_allclose(found["slip_mean"], slip, atol=0.1)
+    assert np.median(found["moment"]) < 0.5 * each
 
 
 def test_perturbed_structures_are_ordered_and_kept_below_ground():
