@@ -53,14 +53,6 @@ class GaussianSlip:
         total[np.diag_indices_from(total)] += 1.0 / self.inverse_temperature
         return np.asarray(cholesky(total, lower=True))
 
-    @property
-    def log_evidence(self) -> float:
-        """Log of the integral of likelihood**b times prior, for whitened data."""
-        n, b = self.observed.size, self.inverse_temperature
-        z = solve_triangular(self._root, self.observed, lower=True)
-        log_normal = -0.5 * (z @ z) - np.log(np.diag(self._root)).sum()
-        return float(log_normal - 0.5 * n * (b * np.log(2.0 * np.pi) + np.log(b)))
-
     @cached_property
     def mean(self) -> Array:
         """Posterior mean, (unknown,)."""
@@ -90,6 +82,36 @@ class GaussianSlip:
     def _krige(self, data: Array) -> Array:
         """K B' S^-1 of data (datum, ...)."""
         return np.asarray(self.factor @ (self._projected.T @ cho_solve((self._root, True), data)))
+
+
+def log_evidences(
+    kernel: Array,
+    factor: Array,
+    observed: Array,
+    amplitudes: Array,
+    inverse_temperature: float = 1.0,
+) -> Array:
+    """Logs of the integrals of likelihood**b times prior, for whitened data, by amplitude.
+
+    Parameters
+    ----------
+    kernel : Array, (datum, unknown)
+        Whitened predictions of unit slip, B.
+    factor : Array, (unknown, m)
+        F of the prior's covariance a**2 F F' for every amplitude a.
+    observed : Array, (datum,)
+        Whitened data.
+    amplitudes : Array, (n,)
+        Prior standard deviations [m].
+    inverse_temperature : float
+        b.
+    """
+    projected, b = kernel @ factor, inverse_temperature
+    value, vector = np.linalg.eigh(projected @ projected.T)
+    variance = 1.0 / b + np.square(amplitudes)[:, None] * np.maximum(value, 0.0)
+    square = (observed @ vector) ** 2 / variance
+    constant = 0.5 * observed.size * (b * np.log(2.0 * np.pi) + np.log(b))
+    return np.asarray(-0.5 * (square + np.log(variance)).sum(axis=1) - constant)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

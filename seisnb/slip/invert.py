@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 from seisnb.conventions import OFFSETS, Cancelled, check_dataset
 from seisnb.handles import Handles, Progress
 from seisnb.slip.config import SlipConfig
+from seisnb.slip.gaussian import log_evidences
 from seisnb.slip.positive import Population, Target, run_population, scale_reduction
 from seisnb.slip.problem import Problem, make_problem
 from seisnb.slip.result import Answer, Convergence, slip_dataset
@@ -125,12 +126,21 @@ def _evidences(
     problem: Problem, which: NDArray[np.intp], hypers: list[_Hyper], temperature: float = 1.0
 ) -> Array:
     """Log evidences of structures under priors, (structure, hyper)."""
+    factors = {each.length: each.factor for each in hypers}  # amplitudes within lengths
     return np.array(
         [
-            [problem.gaussian(k, h.factor, h.amplitude, temperature).log_evidence for h in hypers]
+            np.concatenate(
+                [
+                    log_evidences(
+                        problem.white_kernels[k], factor, problem.white_observed,
+                        problem.amplitudes, temperature,
+                    )
+                    for factor in factors.values()
+                ]
+            )
             for k in which
         ]
-    )
+    )  # fmt: skip
 
 
 def _weights(problem: Problem, which: NDArray[np.intp]) -> Array:
