@@ -189,6 +189,7 @@ def _one_parameter(slip: xr.Dataset, name: str, width: int, height: int) -> figu
         frame_height=height, description=f"posterior of {plain(name, 30)}",
     )  # fmt: skip
     add_grid(plot)
+    plot.xaxis.ticker.desired_num_ticks = 4
     after, before = (np.histogram(values, edges, weights=w)[0] for w in (posterior, prior))
     bars = plot.quad(
         left=edges[:-1], right=edges[1:], top=after, bottom=0, fill_color=MULTI,
