@@ -88,6 +88,7 @@ def clouds_figure(one: xr.Dataset, *, heard: str) -> Clouds:
         y_range=section.y_range, frame_width=230, frame_height=deep, tools="save",
         description="depths of the clouds",
     )  # fmt: skip
+    depths.xaxis.ticker.desired_num_ticks = 3  # more overlap on a narrow page
     add_grid(depths)
     _coast(map_, one)
     items: list[tuple[str, list[object]]] = []
