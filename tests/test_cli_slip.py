@@ -133,7 +133,7 @@ def test_slip_without_and_with_smoothing_side_by_side(files: Path, tmp_path: Pat
 
 
 def test_positive_slip_by_the_sampler(files: Path, tmp_path: Path) -> None:
-    assert main(command(files, tmp_path, "--particles", 40, "--set", "n_sweeps=1")) == 0
+    assert main(command(files, tmp_path, "--particles", 40, "--set", "n_moves=1")) == 0
     found = open_slip(tmp_path / "slip.nc")
     assert (found["slip"].values >= 0).all()
     assert "scale_reduction" in found
@@ -288,7 +288,7 @@ def test_meshes_in_kilometres_when_that_is_said(files: Path, tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_ctrl_c_ends_without_a_traceback(files: Path, tmp_path: Path) -> None:
-    arguments = command(files, tmp_path / "out", "--particles", 4000, "--set", "n_sweeps=50")
+    arguments = command(files, tmp_path / "out", "--particles", 4000, "--set", "n_moves=50")
     process = subprocess.Popen(
         [sys.executable, "-m", "seisnb", *arguments], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 #: Settings that options of their own set, by option.
 _OPTIONS = {
     "azimuth": "azimuth", "rake_mode": "rake_mode", "frame": "frame", "particles": "n_particles",
-    "seed": "seed", "workers": "n_workers",
+    "seed": "seed", "workers": "n_workers", "depth_min": "depth_min", "depth_max": "depth_max",
+    "reach": "reach",
 }  # fmt: skip
 #: Both results of ``--smoothing both``: file and prior, the one that is reported first.
 BOTH: Mapping[str, str] = {"slip.nc": "none", "slip_smooth.nc": "gaussian_process"}
@@ -70,6 +71,10 @@ def _add_reading(command: Any) -> None:
         help="told from the columns' names by default",
     )  # fmt: skip
     group.add_argument(
+        "--region", metavar=("W", "E", "S", "N"), type=float, nargs=4,
+        help="degrees: sites outside are left out",
+    )  # fmt: skip
+    group.add_argument(
         "--mesh-coordinates", choices=("degrees", "km", "m"),
         help="of the meshes' horizontal axes; told from their range by default",
     )  # fmt: skip
@@ -103,6 +108,11 @@ def _add_slip_options(command: Any) -> None:
         "--frame", choices=("none", "translation", "rotation"),
         help="motion of the whole network that is no slip (none)",
     )  # fmt: skip
+    for name, what in (
+        ("--depth-min", "whose centre is shallower"), ("--depth-max", "whose centre is deeper"),
+        ("--reach", "farther from every site"),
+    ):  # fmt: skip
+        group.add_argument(name, metavar="KM", type=float, help=f"patches {what} do not slip")
     group.add_argument("--no-vertical", action="store_true", help="leave vertical components out")
     group.add_argument(
         "--particles", metavar="N", type=int, help="of the sampler of positive slip (400)"
@@ -146,7 +156,10 @@ def run_slip(args: argparse.Namespace) -> int:
 
     configs = _configs(args)
     out = prepare_folder(args.out, where="--out")
-    offsets = seisnb.io.read_offsets(args.offsets, unit=args.unit, quantity=args.quantity)
+    offsets = seisnb.io.read_offsets(
+        args.offsets, unit=args.unit, quantity=args.quantity,
+        region=None if args.region is None else tuple(args.region),
+    )  # fmt: skip
     structures = read_structures(
         args.mesh, offsets, coordinates=args.mesh_coordinates,
         shear_modulus=args.shear_modulus, poisson=args.poisson, n_members=args.members,

@@ -151,8 +151,8 @@ def summary(slip: xr.Dataset) -> str:
         )
     if not settings_of(slip, "config").get("positive", True):
         said.append(
-            "Slip may have either sign, and magnitudes count its size: with noise of patches that "
-            "nothing constrains they are upper bounds."
+            "Slip may have either sign: magnitudes are those of its sum, in which patches that "
+            "nothing constrains cancel."
         )
     chi2 = float(slip["chi2"])
     if chi2 > POOR_FIT:
