@@ -3,6 +3,8 @@
 from seisnb.slip.config import SlipConfig
 from seisnb.slip.faults import Fault, rectangle_fault, triangle_fault
 from seisnb.slip.invert import invert_slip
+from seisnb.slip.layered import layered_displacements
+from seisnb.slip.layers import Layers
 from seisnb.slip.structures import (
     Structure,
     StructureEnsemble,
@@ -12,10 +14,12 @@ from seisnb.slip.structures import (
 
 __all__ = [
     "Fault",
+    "Layers",
     "SlipConfig",
     "Structure",
     "StructureEnsemble",
     "invert_slip",
+    "layered_displacements",
     "perturbed_structures",
     "rectangle_fault",
     "structure_ensemble",

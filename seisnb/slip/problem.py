@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from seisnb.conventions import Cancelled, GeometryError, InputError
 from seisnb.geodesy import COMPONENTS
 from seisnb.slip.config import SlipConfig
-from seisnb.slip.elastic import displacements
 from seisnb.slip.faults import Fault, neighbours
 from seisnb.slip.gaussian import GaussianSlip, Whitening
 from seisnb.slip.prior import correlation, factor_of
@@ -155,7 +154,7 @@ def make_problem(
 
     def kernel(k: int) -> Array:
         structure = ensemble.structures[k]
-        unit = displacements(structure.fault, x, y, structure.poisson)
+        unit = structure.displacements(x, y)
         along = np.einsum("scpq,pdq->scpd", unit, turns[k])
         return np.asarray(along[used].reshape(used.sum(), -1))
 
