@@ -1,5 +1,6 @@
 """Slip on faults from GNSS offsets, over an ensemble of structures."""
 
+from seisnb.slip.cache import KernelCache, memory_needed
 from seisnb.slip.config import SlipConfig
 from seisnb.slip.faults import Fault, rectangle_fault, triangle_fault
 from seisnb.slip.invert import invert_slip
@@ -14,12 +15,14 @@ from seisnb.slip.structures import (
 
 __all__ = [
     "Fault",
+    "KernelCache",
     "Layers",
     "SlipConfig",
     "Structure",
     "StructureEnsemble",
     "invert_slip",
     "layered_displacements",
+    "memory_needed",
     "perturbed_structures",
     "rectangle_fault",
     "structure_ensemble",
