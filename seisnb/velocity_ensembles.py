@@ -19,6 +19,7 @@ from seisnb.velocity_models import (
     VelocityEnsemble,
     VolumeGroup,
 )
+from seisnb.weights import prior_log_weights
 
 Array = NDArray[np.float64]
 
@@ -58,7 +59,7 @@ def layered_ensemble(
         )
     return VelocityEnsemble(
         groups=(LayeredGroup(models=tuple(models)),),
-        log_weight=_log_weights(log_weight, len(models)),
+        log_weight=prior_log_weights(log_weight, len(models), where="layered_ensemble"),
         vpvs=_ratios(len(models), vpvs, vpvs_std, seed),
         name=tuple(model.name for model in models),
     )
@@ -120,7 +121,8 @@ def section_ensemble(
     )
     n = group.n_members
     return VelocityEnsemble(
-        groups=(group,), log_weight=_log_weights(ensemble["log_weight"].values, n),
+        groups=(group,),
+        log_weight=prior_log_weights(ensemble["log_weight"].values, n, where="section_ensemble"),
         vpvs=_ratios(n, vpvs, vpvs_std, seed), name=tuple(f"member {k}" for k in range(n)),
         projection=projection,
     )  # fmt: skip
@@ -179,7 +181,8 @@ def volume_ensemble(
     _check_velocity(values, "volume_ensemble")
     n = values.shape[0]
     return VelocityEnsemble(
-        groups=(VolumeGroup(velocity=values, **axes),), log_weight=_log_weights(log_weight, n),
+        groups=(VolumeGroup(velocity=values, **axes),),
+        log_weight=prior_log_weights(log_weight, n, where="volume_ensemble"),
         vpvs=_ratios(n, vpvs, vpvs_std, seed), name=tuple(f"volume {k}" for k in range(n)),
         projection=projection,
     )  # fmt: skip
@@ -236,7 +239,8 @@ def join_ensembles(
 
 def reweighted(ensemble: VelocityEnsemble, log_weight: ArrayLike) -> VelocityEnsemble:
     """The same members with other log prior weights, (member,)."""
-    return replace(ensemble, log_weight=_log_weights(log_weight, ensemble.n_members))
+    weights = prior_log_weights(log_weight, ensemble.n_members, where="reweighted")
+    return replace(ensemble, log_weight=weights)
 
 
 def one_member(ensemble: VelocityEnsemble, index: int) -> VelocityEnsemble:
@@ -313,23 +317,6 @@ def _mean_layers(models: tuple[LayeredModel, ...], weight: Array) -> LayeredMode
         name="ensemble mean", top=top, vp=vp, vp_gradient=vp_gradient, vs=vs,
         vs_gradient=vs_gradient,
     )  # fmt: skip
-
-
-def _log_weights(log_weight: ArrayLike | None, n: int) -> Array:
-    """Log weights that sum to one."""
-    if log_weight is None:
-        return np.full(n, -np.log(max(n, 1)))
-    values = np.asarray(log_weight, float)
-    if (
-        values.shape != (n,)
-        or np.isnan(values).any()
-        or not np.isfinite(values.max(initial=-np.inf))
-    ):
-        raise InputError(
-            f"log_weight: shape {values.shape} with values {values[:3]}...; expected one for "
-            f"each of {n} members, not NaN, not all minus infinity."
-        )
-    return np.asarray(values - np.logaddexp.reduce(values))
 
 
 def _ratios(n: int, vpvs: float, std: float, seed: int) -> Array:

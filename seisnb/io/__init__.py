@@ -13,6 +13,7 @@ from seisnb.io.events import (
     write_nonlinloc,
     write_quakeml,
 )
+from seisnb.io.interface import read_interface
 from seisnb.io.models import read_models
 from seisnb.io.offsets import read_offsets
 from seisnb.io.pick_std import PickStd, parse_pick_std
@@ -40,6 +41,7 @@ __all__ = [
     "open_slip",
     "parse_pick_std",
     "read_arrivals",
+    "read_interface",
     "read_models",
     "read_offsets",
     "read_picks",

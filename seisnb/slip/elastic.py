@@ -1,7 +1,7 @@
 """What a metre of slip on every patch moves the ground by: triangular dislocations.
 
-Displacements are cutde's (Thompson), after Nikkhoo & Walter (2015), in a homogeneous elastic
-half-space whose surface is level: heights of sites do not count.
+Displacements and strains are cutde's (Thompson), after Nikkhoo & Walter (2015), in a homogeneous
+elastic half-space whose surface is level: heights of sites do not count.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 #: Poisson's ratio of rock.
 PLAUSIBLE_POISSON = (0.0, 0.49)
+#: Points whose strains are computed at once, times triangles.
+N_AT_ONCE = 500_000
 
 
 def displacements(fault: Fault, easting: Array, northing: Array, poisson: float = 0.25) -> Array:
@@ -46,6 +48,46 @@ def displacements(fault: Fault, easting: Array, northing: Array, poisson: float 
     found = halfspace.disp_matrix(obs_pts=points, tris=_corners(fault), nu=poisson)[..., :2]
     whole = _by_patch(fault, found)
     _check_finite(whole, points)
+    return whole
+
+
+def strains(fault: Fault, points: Array, poisson: float = 0.25) -> Array:
+    """Strain in the rock by unit slip of every patch.
+
+    Inside of a triangle, on the plane that slips, displacement jumps and strain does not: there it
+    is that of both sides.
+
+    Parameters
+    ----------
+    fault : Fault
+        Patches.
+    points : Array, (n, 3)
+        Easting, northing, depth [km].
+    poisson : float
+        Poisson's ratio.
+
+    Returns
+    -------
+    Array, (n, 6, patch, 2)
+        xx, yy, zz, xy, xz, yz (x east, y north, z up) by a metre of slip along strike
+        (left-lateral) and up the dip (thrust).
+
+    Raises
+    ------
+    InputError
+        A Poisson's ratio outside 0 to 0.49, or a point on an edge of a triangle.
+    """
+    check_poisson(poisson)
+    at = np.asarray(points, float)
+    corners = _corners(fault)
+    step = max(1, N_AT_ONCE // len(corners))
+    parts = []
+    for first in range(0, len(at), step):
+        part = at[first : first + step] * (1.0, 1.0, -1.0)
+        found = halfspace.strain_matrix(obs_pts=part, tris=corners, nu=poisson)[..., :2]
+        parts.append(_by_patch(fault, found))
+    whole = np.concatenate(parts) / 1000.0  # a metre over lengths in km
+    _check_finite(whole, at)
     return whole
 
 
@@ -84,6 +126,6 @@ def _check_finite(values: Array, points: Array) -> None:
         x, y, z = points[bad[0]]
         raise InputError(
             f"{bad.size} points lie on an edge of the fault, the first at easting {x:.3f}, "
-            f"northing {y:.3f}, depth {z:.3f} km, where a dislocation has no value. Leave that "
-            "site out, or move the mesh's upper edge down."
+            f"northing {y:.3f}, depth {z:.3f} km, where a dislocation has no value. Leave "
+            "them out, or move the mesh, for a site its upper edge, a little down."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from scipy.special import logsumexp
 
 from seisnb.conventions import OFFSETS, Cancelled, check_dataset
 from seisnb.handles import Handles, Progress
+from seisnb.slip.cache import KernelCache
 from seisnb.slip.config import SlipConfig
 from seisnb.slip.gaussian import log_evidences
 from seisnb.slip.positive import Population, Target, run_population, scale_reduction
@@ -32,6 +34,7 @@ def invert_slip(
     structures: StructureEnsemble | Structure | Sequence[Structure],
     config: SlipConfig | None = None,
     *,
+    cache: KernelCache | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> xr.Dataset:
@@ -45,6 +48,8 @@ def invert_slip(
         What may be below the ground.
     config : SlipConfig, optional
         Directions, prior, sampler.
+    cache : KernelCache, optional
+        Where displacements of unit slip are kept for another inversion.
     progress : callable, optional
         Takes a :class:`seisnb.handles.Progress`.
     cancel : callable, optional
@@ -89,7 +94,7 @@ def invert_slip(
 
     with single_threaded():
         problem = make_problem(
-            offsets, ensemble, config, is_cancelled=handles.is_cancelled,
+            offsets, ensemble, config, cache=cache, is_cancelled=handles.is_cancelled,
             report=lambda done, n: tell("kernels", done, n, f"{done} of {n} structures"),
         )  # fmt: skip
         solve = _sampled if config.positive else _exact
@@ -97,7 +102,10 @@ def invert_slip(
         single = None
         if config.single_model and len(ensemble.structures) > 1:
             single = solve(problem, handles, tell, np.arange(1))
-        return slip_dataset(problem, offsets, answer, single, elapsed=time.monotonic() - begun)
+        found = slip_dataset(problem, offsets, answer, single, elapsed=time.monotonic() - begun)
+    if cache is not None and cache.notes:
+        found.attrs["notes"] = json.dumps([*json.loads(found.attrs["notes"]), *cache.notes])
+    return found
 
 
 Tell = Callable[[str, int, int, str], None]

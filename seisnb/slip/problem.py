@@ -13,12 +13,12 @@ from scipy.spatial import KDTree
 
 from seisnb.conventions import Cancelled, GeometryError, InputError
 from seisnb.geodesy import COMPONENTS
+from seisnb.slip.cache import KernelCache, check_memory, kernel_key
 from seisnb.slip.config import SlipConfig
-from seisnb.slip.elastic import displacements
 from seisnb.slip.faults import Fault, part_of
 from seisnb.slip.gaussian import GaussianSlip, Whitening
 from seisnb.slip.prior import correlation, factor_of
-from seisnb.slip.structures import StructureEnsemble
+from seisnb.slip.structures import Structure, StructureEnsemble
 from seisnb.threads import in_parallel, worker_count
 
 Array = NDArray[np.float64]
@@ -154,6 +154,7 @@ def make_problem(
     ensemble: StructureEnsemble,
     config: SlipConfig,
     *,
+    cache: KernelCache | None = None,
     report: Callable[[int, int], None] = lambda *_: None,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Problem:
@@ -162,7 +163,7 @@ def make_problem(
     Raises
     ------
     InputError, GeometryError
-        No datum is left, or sites and fault are not in one place.
+        No datum is left, sites and fault are not in one place, or kernels do not fit into memory.
     Cancelled
         On request.
     """
@@ -175,10 +176,11 @@ def make_problem(
     _check_places(x, y, ensemble)
     ensemble, notes = _slipping(ensemble, np.column_stack([x, y])[used.any(axis=1)], config)
     turns = [directions_of(each.fault, config) for each in ensemble.structures]
+    check_memory(len(turns), int(used.sum()), turns[0][..., 0].size)
 
     def kernel(k: int) -> Array:
         structure = ensemble.structures[k]
-        unit = displacements(structure.fault, x, y, structure.poisson)
+        unit = _displacements(structure, x, y, cache)
         along = np.einsum("scpq,pdq->scpd", unit, turns[k])
         return np.asarray(along[used].reshape(used.sum(), -1))
 
@@ -230,6 +232,18 @@ def _slipping(
     ]  # fmt: skip
     note = f"{(~keep).sum()} of {keep.size} patches do not slip ({limits})"
     return replace(ensemble, structures=tuple(rest)), (note,)
+
+
+def _displacements(structure: Structure, x: Array, y: Array, cache: KernelCache | None) -> Array:
+    """Displacement of sites by unit slip, (site, 3, patch, 2), computed only where not kept."""
+    if cache is None:
+        return structure.displacements(x, y)
+    key = kernel_key(structure.checksum, x, y)
+    found = cache.get(key, (x.size, 3, structure.fault.n_patches, 2))
+    if found is None:
+        found = structure.displacements(x, y)
+        cache.put(key, found)
+    return found
 
 
 def directions_of(fault: Fault, config: SlipConfig) -> Array:

@@ -11,30 +11,36 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from seisnb.conventions import InputError
-from seisnb.slip.elastic import PLAUSIBLE_POISSON, check_poisson
+from seisnb.slip.elastic import PLAUSIBLE_POISSON, check_poisson, displacements
 from seisnb.slip.faults import Fault, moved
+from seisnb.slip.layered import layered_displacements
+from seisnb.slip.layers import Layers
+from seisnb.weights import prior_log_weights
 
 Array = NDArray[np.float64]
 
 #: Probability that a structure keeps from one event to the next, at least.
 LEAST_WEIGHT = 1e-12
 #: Shear moduli of rock [Pa].
-PLAUSIBLE_MODULUS = (1e9, 3e11)
+PLAUSIBLE_MODULUS = (1e8, 3e11)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """One fault in one elastic half-space.
+    """One fault in one elastic half-space, homogeneous or of layers.
 
     Attributes
     ----------
     fault : Fault
         Its patches.
     poisson : float
-        Poisson's ratio of the half-space.
+        Poisson's ratio of the half-space; not used with ``layers``.
     shear_modulus : Array, (patch,)
-        Rigidity [Pa] that turns slip into moment. It may change with depth, and does so for the
-        moment only: displacements are those of a homogeneous half-space.
+        Rigidity [Pa] that turns slip into moment, 3e10 by default. It may change with depth, and
+        does so for the moment only: displacements are those of a homogeneous half-space. With
+        ``layers`` it is theirs at the patches' centres, whatever is given here.
+    layers : Layers, optional
+        Elastic layers in place of the homogeneous half-space.
     name : str
         For people.
     parameters : dict of str to float
@@ -44,6 +50,7 @@ class Structure:
     fault: Fault
     poisson: float = 0.25
     shear_modulus: ArrayLike = 3e10
+    layers: Layers | None = None
     name: str = ""
     parameters: dict[str, float] = field(default_factory=dict)
 
@@ -53,10 +60,19 @@ class Structure:
         Raises
         ------
         InputError
-            A Poisson's ratio outside 0 to 0.49, or a modulus outside 1 to 300 GPa.
+            A Poisson's ratio outside 0 to 0.49, a modulus outside 0.1 to 300 GPa, or moduli that
+            are not one for each patch.
         """
         check_poisson(self.poisson)
-        modulus = np.broadcast_to(np.asarray(self.shear_modulus, float), self.fault.n_patches)
+        given = np.asarray(self.shear_modulus, float)
+        if self.layers is not None:
+            given = self.layers.modulus_at(self.fault.centre[:, 2])
+        if given.shape not in ((), (1,), (self.fault.n_patches,)):
+            raise InputError(
+                f"Structure {self.name!r}: shear moduli of shape {given.shape}; expected one, or "
+                f"one for each of {self.fault.n_patches} patches."
+            )
+        modulus = np.broadcast_to(given, self.fault.n_patches)
         low, high = PLAUSIBLE_MODULUS
         if not ((modulus >= low) & (modulus <= high)).all():
             raise InputError(
@@ -68,11 +84,24 @@ class Structure:
     @property
     def checksum(self) -> str:
         """SHA-256 over all that displacements depend on."""
-        digest = hashlib.sha256(repr(float(self.poisson)).encode())
+        half_space = float(self.poisson) if self.layers is None else self.layers
+        digest = hashlib.sha256(repr(half_space).encode())
         for array in (self.fault.vertices, self.fault.triangles, self.fault.patch):
             digest.update(repr((array.shape, str(array.dtype))).encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+    def displacements(self, easting: Array, northing: Array) -> Array:
+        """Displacement of sites [km] by unit slip, (site, 3, patch, 2), in its half-space.
+
+        Raises
+        ------
+        InputError
+            A site on the fault's trace.
+        """
+        if self.layers is not None:
+            return layered_displacements(self.fault, easting, northing, self.layers)
+        return displacements(self.fault, easting, northing, self.poisson)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,15 +158,9 @@ def structure_ensemble(
             f"structure 0 has {counts[0]}. Slip is compared patch by patch: mesh them alike, for "
             "instance by perturbing one mesh (perturbed_structures)."
         )
-    n = len(structures)
-    values = np.zeros(n) if log_weight is None else np.asarray(log_weight, float)
-    if values.shape != (n,) or np.isnan(values).any() or not np.isfinite(values.max()):
-        raise InputError(
-            f"structure_ensemble: log weights of shape {values.shape}; expected one for each of "
-            f"{n} structures, not NaN, not all minus infinity."
-        )
     return StructureEnsemble(
-        structures=tuple(structures), log_weight=values - np.logaddexp.reduce(values)
+        structures=tuple(structures),
+        log_weight=prior_log_weights(log_weight, len(structures), where="structure_ensemble"),
     )
 
 
@@ -187,6 +210,11 @@ def perturbed_structures(
     for name, value in spread.items():
         if not (np.isfinite(value) and value >= 0):
             raise InputError(f"perturbed_structures: {name} is {value}; expected 0 or more.")
+    if poisson_std and structure.layers is not None:
+        raise InputError(
+            f"perturbed_structures: poisson_std is {poisson_std}, but the structure has layers, "
+            "whose velocities say Poisson's ratios. Leave it 0, or vary the layers."
+        )
     if n < 1 or not relief_length > 0:
         raise InputError(
             f"perturbed_structures: n is {n} and relief_length {relief_length} km; expected one or "
@@ -199,7 +227,9 @@ def perturbed_structures(
     mean_dip = float(np.average(fault.dip, weights=fault.area))
     relief = _relief(place, relief_length) if relief_std else None
     low, high = PLAUSIBLE_POISSON
-    own = {"dip": mean_dip, "depth": 0.0, "poisson": structure.poisson}
+    own = {"dip": mean_dip, "depth": 0.0}
+    if structure.layers is None:
+        own["poisson"] = structure.poisson
     found = [replace(structure, parameters={**structure.parameters, **own})]
     for k in range(1, n):
         turn, shift, change = rng.standard_normal(3)
@@ -210,18 +240,14 @@ def perturbed_structures(
             z = z + relief_std * (relief @ rng.standard_normal(relief.shape[1]))
         vertices = np.column_stack([place, np.maximum(z, least_depth)])
         poisson = float(np.clip(structure.poisson + poisson_std * change, low, high))
+        values = {"dip": dip, "depth": float(depth_std * shift), "poisson": poisson}
         found.append(
             replace(
                 structure,
                 fault=moved(fault, vertices, where="perturbed_structures"),
                 poisson=poisson,
                 name=f"{structure.name or 'structure'} {k}",
-                parameters={
-                    **structure.parameters,
-                    "dip": dip,
-                    "depth": float(depth_std * shift),
-                    "poisson": poisson,
-                },
+                parameters={**structure.parameters, **{name: values[name] for name in own}},
             )
         )
     return structure_ensemble(found)
