@@ -20,6 +20,7 @@ from seisnb.slip import (
     rectangle_fault,
     structure_ensemble,
 )
+from seisnb.slip import coulomb as module
 from seisnb.slip.elastic import strains
 from tests.slip.conftest import line_offsets, line_sites, thrust
 from tests.slip.okada import rectangle
@@ -211,6 +212,15 @@ def test_every_sample_is_stressed_on_its_own_structure(inverted):
         assert_allclose(found["coulomb"].std("sample", ddof=1), found["coulomb_std"], rtol=1e-4)
         assert (found["coulomb_quantile"].diff("quantile") >= 0).all()
         assert found.attrs["offsets_checksum"] == slip.attrs["offsets_checksum"]
+
+
+def test_the_same_stress_comes_of_any_number_of_threads_and_parts(inverted, monkeypatch):
+    structures, slip = inverted
+    whole = coulomb_stress(slip, structures, n_workers=1)
+    monkeypatch.setattr(module, "N_AT_ONCE", 24 * 5)  # points of a patch fall into two parts
+    parts = coulomb_stress(slip, structures, n_workers=2)
+    for name in whole:
+        assert_allclose(parts[name], whole[name], rtol=1e-9, atol=1e-9)
 
 
 def test_slip_that_belongs_to_other_structures_is_refused(inverted):
