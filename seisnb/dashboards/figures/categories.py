@@ -1,4 +1,4 @@
-"""Series beside one another over words: positions, colours, markers, whiskers."""
+"""Series beside one another over words: positions, colours, markers, whiskers, probabilities."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Whisker
 from bokeh.plotting import figure
 
-from seisnb.dashboards.figures.style import INK, Array, add_legend, palette
+from seisnb.dashboards.figures.style import (
+    INK,
+    Array,
+    add_grid,
+    add_legend,
+    base_figure,
+    palette,
+)
 
 #: What a legend is made from.
 Items: TypeAlias = list[tuple[str, list[object]]]
@@ -67,3 +74,47 @@ def add_errors(plot: figure, x: Array, y: Array, error: Array, colour: str) -> N
     whisker.upper_head.size = whisker.lower_head.size = 6
     whisker.upper_head.line_color = whisker.lower_head.line_color = colour
     plot.add_layout(whisker)
+
+
+def probability_bars(
+    labels: Sequence[str],
+    posterior: Array,
+    prior: Array,
+    *,
+    title: str,
+    label: str,
+    names: tuple[str, str],
+    shades: tuple[str, str],
+    description: str,
+) -> figure:
+    """Probabilities of named models as bars, with dashes where they were before the data.
+
+    Parameters
+    ----------
+    labels : sequence of str, (n,)
+        The models, in order.
+    posterior, prior : Array, (n,)
+        Their probabilities.
+    title, label : str
+        Of the figure, and of the axis of models.
+    names, shades : tuple of str
+        Of posterior and prior.
+    description : str
+        The figure's name.
+    """
+    x = np.arange(len(labels))
+    plot = base_figure(
+        title=title, x_label=label, y_label="Probability", x_range=(-0.7, x.size - 0.3),
+        y_range=(0.0, 1.1 * float(max(posterior.max(), prior.max()))), frame_width=720,
+        frame_height=230, description=description,
+    )  # fmt: skip
+    add_grid(plot)
+    bars = plot.vbar(x=x, top=posterior, width=0.7, color=shades[0], name="posterior")
+    dots = plot.scatter(
+        x=x, y=prior, size=9, marker="dash", line_width=3, color=shades[1], name="prior"
+    )
+    plot.xaxis.ticker = FixedTicker(ticks=x.tolist())
+    plot.xaxis.major_label_overrides = dict(enumerate(labels))
+    plot.xaxis.major_label_orientation = np.pi / 3
+    add_legend(plot, [(names[0], [bars]), (names[1], [dots])])
+    return plot

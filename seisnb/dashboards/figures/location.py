@@ -18,7 +18,8 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from seisnb.coast import coast_lines
+from seisnb.dashboards.figures.categories import probability_bars
+from seisnb.dashboards.figures.maps import map_figure
 from seisnb.dashboards.figures.style import (
     INK,
     Array,
@@ -30,7 +31,6 @@ from seisnb.dashboards.figures.style import (
     palette,
     plain,
 )
-from seisnb.projection import Projection
 
 #: Colours of what is located over all models, in the mean model, and of somebody else's answer.
 MULTI, SINGLE, TRIAL = "#1c5460", "#d1792a", "#c1272d"
@@ -53,7 +53,10 @@ def catalogue_map(hypocentres: xr.Dataset, *, frame_width: int = 560) -> figure:
     """
     x, y = hypocentres["mean_easting"].values, hypocentres["mean_northing"].values
     sx, sy = hypocentres["station_easting"].values, hypocentres["station_northing"].values
-    plot = _map(hypocentres, np.append(x, sx), np.append(y, sy), "Epicentres", frame_width)
+    plot = map_figure(
+        np.append(x, sx), np.append(y, sy), title="Epicentres",
+        projection=hypocentres.attrs["projection"], frame_width=frame_width,
+    )  # fmt: skip
     depth = hypocentres["mean_depth"].values
     low, high = nice_limits(depth)
     mapper = LinearColorMapper(palette=list(palette("lipari", reverse=True)), low=low, high=high)
@@ -263,24 +266,12 @@ def model_figure(hypocentres: xr.Dataset, *, n_most: int = 30) -> figure:
     prior = np.exp(np.array(json.loads(hypocentres.attrs["log_prior_weight"])))
     prior = prior / prior.sum()
     chosen = np.argsort(-mean, kind="stable")[:n_most]
-    labels = [plain(hypocentres["member"].values[i], 22) for i in chosen]
-    plot = base_figure(
-        title="What the earthquakes say of the models", x_label="Velocity model",
-        y_label="Probability", x_range=(-0.7, chosen.size - 0.3),
-        y_range=(0.0, 1.1 * float(max(mean.max(), prior.max()))), frame_width=720,
-        frame_height=230, description="model probabilities",
+    return probability_bars(
+        [plain(hypocentres["member"].values[i], 22) for i in chosen], mean[chosen], prior[chosen],
+        title="What the earthquakes say of the models", label="Velocity model",
+        names=("mean over events", "before the earthquakes"), shades=(MULTI, SINGLE),
+        description="model probabilities",
     )  # fmt: skip
-    add_grid(plot)
-    x = np.arange(chosen.size)
-    bars = plot.vbar(x=x, top=mean[chosen], width=0.7, color=MULTI, name="posterior")
-    dots = plot.scatter(
-        x=x, y=prior[chosen], size=9, marker="dash", line_width=3, color=SINGLE, name="prior"
-    )
-    plot.xaxis.ticker = FixedTicker(ticks=x.tolist())
-    plot.xaxis.major_label_overrides = dict(enumerate(labels))
-    plot.xaxis.major_label_orientation = np.pi / 3
-    add_legend(plot, [("mean over events", [bars]), ("before the earthquakes", [dots])])
-    return plot
 
 
 def _clouds(one: xr.Dataset) -> list[tuple[dict[str, Array], str, str]]:
@@ -298,38 +289,6 @@ def _span(name: str, clouds: list[tuple[dict[str, Array], str, str]]) -> tuple[f
     low, high = np.quantile(values, (0.005, 0.995))
     pad = 0.1 * (high - low) + 0.2
     return float(low - pad), float(high + pad)
-
-
-def _map(hypocentres: xr.Dataset, x: Array, y: Array, title: str, frame_width: int) -> figure:
-    """An empty map around places, with coastlines, one scale on both axes."""
-    pad = 0.05 * max(float(np.ptp(x)), float(np.ptp(y)), 1.0)
-    west, east = float(x.min()) - pad, float(x.max()) + pad
-    south, north = float(y.min()) - pad, float(y.max()) + pad
-    height = int(np.clip(frame_width * (north - south) / (east - west), 0.5 * frame_width,
-                         1.4 * frame_width))  # fmt: skip
-    # one scale: what the frame has too much of is shown beyond the places
-    scale = max((north - south) / height, (east - west) / frame_width)
-    wider, taller = scale * frame_width - (east - west), scale * height - (north - south)
-    west, east = west - 0.5 * wider, east + 0.5 * wider
-    south, north = south - 0.5 * taller, north + 0.5 * taller
-    plot = base_figure(
-        title=title, x_label="Easting (km)", y_label="Northing (km)", x_range=(west, east),
-        y_range=(south, north), frame_width=frame_width, frame_height=height, description="map",
-    )  # fmt: skip
-    projection = Projection(hypocentres.attrs["projection"])
-    lon, lat = projection.inverse(
-        np.array([west, east, west, east]), np.array([south, south, north, north])
-    )
-    lines = [
-        projection.forward(line[:, 0], line[:, 1])
-        for line in coast_lines(lon.min(), lon.max(), lat.min(), lat.max())
-    ]
-    if lines:
-        plot.multi_line(
-            xs=[line[0] for line in lines], ys=[line[1] for line in lines], color="#8a8a8a",
-            line_width=1, name="coast",
-        )  # fmt: skip
-    return plot
 
 
 def _stations(plot: figure, hypocentres: xr.Dataset) -> object:

@@ -1,0 +1,65 @@
+"""An empty map around places, which figures of earthquakes and of slip draw on."""
+
+from __future__ import annotations
+
+import numpy as np
+from bokeh.plotting import figure
+
+from seisnb.coast import coast_lines
+from seisnb.dashboards.figures.style import Array, base_figure
+from seisnb.projection import Projection
+
+
+def map_figure(
+    x: Array,
+    y: Array,
+    *,
+    title: str,
+    projection: str,
+    frame_width: int,
+    description: str = "map",
+) -> figure:
+    """An empty map around places, with coastlines, one scale on both axes.
+
+    Parameters
+    ----------
+    x, y : Array, (n,)
+        Easting and northing [km] of what must be seen.
+    title : str
+        Above the map.
+    projection : str
+        PROJ string of the coordinates.
+    frame_width : int
+        Width of the axes [pixel].
+    description : str
+        The figure's name.
+    """
+    pad = 0.05 * max(float(np.ptp(x)), float(np.ptp(y)), 1.0)
+    west, east = float(x.min()) - pad, float(x.max()) + pad
+    south, north = float(y.min()) - pad, float(y.max()) + pad
+    height = int(np.clip(frame_width * (north - south) / (east - west), 0.5 * frame_width,
+                         1.4 * frame_width))  # fmt: skip
+    # one scale: what the frame has too much of is shown beyond the places
+    scale = max((north - south) / height, (east - west) / frame_width)
+    wider, taller = scale * frame_width - (east - west), scale * height - (north - south)
+    west, east = west - 0.5 * wider, east + 0.5 * wider
+    south, north = south - 0.5 * taller, north + 0.5 * taller
+    plot = base_figure(
+        title=title, x_label="Easting (km)", y_label="Northing (km)", x_range=(west, east),
+        y_range=(south, north), frame_width=frame_width, frame_height=height,
+        description=description,
+    )  # fmt: skip
+    place = Projection(projection)
+    lon, lat = place.inverse(
+        np.array([west, east, west, east]), np.array([south, south, north, north])
+    )
+    lines = [
+        place.forward(line[:, 0], line[:, 1])
+        for line in coast_lines(lon.min(), lon.max(), lat.min(), lat.max())
+    ]
+    if lines:
+        plot.multi_line(
+            xs=[line[0] for line in lines], ys=[line[1] for line in lines], color="#8a8a8a",
+            line_width=1, name="coast",
+        )  # fmt: skip
+    return plot
