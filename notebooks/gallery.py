@@ -33,6 +33,7 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
     },
     "tomography": {"n_members": 16},
     "location": {"settings": {"n_samples": 500}},
+    "slip": {},
     "verification": {
         "engines": ["rml", "svgd"],
         "n_particles": 32,

@@ -73,9 +73,13 @@ def coast_lines(
 ) -> list[Array]:
     """Coastlines within a box [degrees] and a margin, as lines (n, 2) of longitude and latitude."""
     lines = []
-    for ring in land_rings():
-        for turn in (-360.0, 0.0, 360.0):
-            moved = ring + np.array([turn, 0.0])
+    rings, (low, high) = land_rings(), _boxes()
+    least, most = np.array([west, south]) - margin, np.array([east, north]) + margin
+    turns = np.array([[-360.0, 0.0], [0.0, 0.0], [360.0, 0.0]])
+    meets = (low[:, None] + turns < most).all(axis=2) & (high[:, None] + turns > least).all(axis=2)
+    for k in np.flatnonzero(meets.any(axis=1)):  # most rings are elsewhere
+        for turn in turns[meets[k]]:
+            moved = rings[k] + turn
             inside = (
                 (moved[:, 0] > west - margin) & (moved[:, 0] < east + margin)
                 & (moved[:, 1] > south - margin) & (moved[:, 1] < north + margin)

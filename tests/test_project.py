@@ -21,7 +21,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 #: Notebooks that papermill runs.
 BATCH = {
-    "location.ipynb", "survey_to_source.ipynb", "tomography.ipynb", "verification.ipynb",
+    "location.ipynb", "slip.ipynb", "survey_to_source.ipynb", "tomography.ipynb",
+    "verification.ipynb",
 }  # fmt: skip
 #: May know the user interface; everything else is science.
 INTERFACE = {"__init__", "__main__", "batch", "cli", "dashboards", "interrupts", "progress"}

@@ -27,6 +27,7 @@ CONFIGURATIONS: Mapping[str, tuple[str, str]] = {
     "tomography": ("seisnb.tomography.config", "TomographyConfig"),
     "prior": ("seisnb.prior", "PriorConfig"),
     "location": ("seisnb.location.config", "LocationConfig"),
+    "slip": ("seisnb.slip.config", "SlipConfig"),
 }
 #: Parameter that holds any other setting of the configurations by its name.
 SETTINGS = "settings"

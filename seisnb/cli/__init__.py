@@ -1,4 +1,4 @@
-"""The command line: ``seisnb tomography``, ``locate``, ``batch``, ``lab`` and the others.
+"""The command line: ``seisnb tomography``, ``locate``, ``slip``, ``batch`` and the others.
 
 Nothing heavy is imported here, so that ``seisnb --help`` answers at once, and so that no thread
 is running yet when :func:`seisnb.interrupts.held_interrupts` takes over Ctrl-C.
@@ -23,6 +23,7 @@ from seisnb.cli.doctor import add_doctor
 from seisnb.cli.locate import add_locate
 from seisnb.cli.resolution import add_resolution
 from seisnb.cli.servers import add_lab, add_voila
+from seisnb.cli.slip import add_slip
 from seisnb.cli.spreading import add_spreading
 from seisnb.interrupts import EXIT_CANCELLED, held_interrupts
 
@@ -112,6 +113,10 @@ def _run(args: argparse.Namespace) -> int:
             from seisnb.cli.locate import run_locate
 
             return run_locate(args)
+        if args.command == "slip":
+            from seisnb.cli.slip import run_slip
+
+            return run_slip(args)
         if args.command == "resolution":
             from seisnb.cli.resolution import run_resolution
 
@@ -152,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = _Parser(
         prog="seisnb",
-        description="Seismic velocity models and hypocentres with an uncertainty.",
+        description="Seismic velocity models, hypocentres and slip with an uncertainty.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -162,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_tomography(commands)
     add_locate(commands)
+    add_slip(commands)
     add_resolution(commands)
     add_batch(commands)
     _add_verify(commands)

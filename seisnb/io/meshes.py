@@ -87,10 +87,12 @@ def _gmsh(path: Path) -> tuple[Array, NDArray[np.intp]]:
 
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            mesh = meshio.read(path)
-    except (Exception, SystemExit) as error:
+            mesh = meshio.gmsh.read(path)  # meshio.read would print, and end the process
+    except Exception as error:
+        reason = str(error) or type(error).__name__
         raise FileFormatError(
-            f"{WHERE}: {path.name} cannot be read as gmsh ({error}); expected format 2 or 4."
+            f"{WHERE}: {path.name} cannot be read as gmsh ({reason}); expected a whole file "
+            "of format 2 or 4."
         ) from error
     triangles = mesh.cells_dict.get("triangle")
     if triangles is None or not len(triangles):

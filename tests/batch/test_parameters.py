@@ -14,7 +14,7 @@ from seisnb.batch.parameters import (
 )
 from seisnb.conventions import InputError, SeisnbError
 
-OWN = ("tomography", "location", "survey_to_source", "verification")
+OWN = ("tomography", "location", "slip", "survey_to_source", "verification")
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -49,6 +49,8 @@ def map_figure(
         y_range=(south, north), frame_width=frame_width, frame_height=height,
         description=description,
     )  # fmt: skip
+    if frame_width < 330:  # labels of four digits would touch
+        plot.xaxis.ticker.desired_num_ticks = 4
     place = Projection(projection)
     lon, lat = place.inverse(
         np.array([west, east, west, east]), np.array([south, south, north, north])

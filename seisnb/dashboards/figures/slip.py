@@ -32,6 +32,8 @@ from seisnb.dashboards.figures.style import (
 )
 
 __all__ = [
+    "MULTI",
+    "SINGLE",
     "depth_figure",
     "magnitude_histogram",
     "parameter_figure",
@@ -165,7 +167,7 @@ def parameter_figure(slip: xr.Dataset, *, frame_height: int = 210) -> Row | None
     """
     check_slip(slip, "parameter_figure")
     names = varied_parameters(slip)
-    width = 300 if len(names) < 3 else 215
+    width = 300 if len(names) < 3 else 170
     plots = [_one_parameter(slip, name, width, frame_height) for name in names]
     return row(*plots) if plots else None
 

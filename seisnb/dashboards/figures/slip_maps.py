@@ -32,6 +32,8 @@ from seisnb.dashboards.figures.style import (
 
 Field: TypeAlias = Literal["mean", "std", "sample"]
 
+#: Maps below so many pixels have fewer labels.
+NARROW = 450
 #: What the colour bar says.
 _NAMES: dict[str, str] = {"mean": "Slip, mean", "std": "Slip, std", "sample": "Slip, sample"}
 
@@ -147,13 +149,14 @@ def _maps(
         )  # fmt: skip
         _patches(plot, slip, amount.scaled(values[k]), mapper, label)
         _contours(plot, slip, shown[k])
-        plot.add_layout(colour_bar(mapper, label), "right")
+        if k == len(results) - 1:  # one for all
+            plot.add_layout(colour_bar(mapper, label), "right")
         items = draw_arrows(plot, slip, moved[k], longest) if longest > 0 else []
         sites = plot.scatter(
             x=slip["site_easting"].values, y=slip["site_northing"].values, size=5,
             fill_color="white", line_color=INK, name="sites",
         )  # fmt: skip
-        add_legend(plot, [*items, ("site", [sites])], columns=2 if frame_width < 450 else 4)
+        add_legend(plot, [*items, ("site", [sites])], columns=2 if frame_width < NARROW else 4)
         plots.append(plot)
     return plots
 
@@ -174,7 +177,7 @@ def _values(slip: xr.Dataset, field: Field, sample: int, where: str) -> Array:
 def _colours(field: Field, low: float, high: float) -> list[str]:
     """Of a standard deviation, light to dark; of slip from white at none, the other way in blue."""
     if field == "std":
-        return list(palette("lajolla", reverse=True))
+        return list(palette("lajolla", reverse=True)[:205])
     both = palette("vik")
     reach = max(high, -low)
     first, last = (round(127.5 * (1 + end / reach)) for end in (low, high))
@@ -243,7 +246,7 @@ def _contours(plot: figure, slip: xr.Dataset, shown: NDArray[np.bool_]) -> None:
     points = np.column_stack([slip[f"vertex_{n}"].values for n in ("easting", "northing", "depth")])
     corners = points[slip["triangle"].values]
     seen = corners[shown[slip["face_patch"].values]][..., 2]
-    step = nice_step(float(np.ptp(seen)), 5)
+    step = nice_step(float(np.ptp(seen)), 5 if plot.frame_width >= NARROW else 3)
     if float(np.ptp(seen)) < 0.5:  # a level fault
         return
     levels = np.arange(np.ceil(seen.min() / step + 1e-9), seen.max() / step) * step
