@@ -30,7 +30,7 @@ def sites_figure(
     *,
     muted: tuple[str, ...] = (),
     component: Component = "horizontal",
-    frame_width: int = 620,
+    frame_width: int = 520,
 ) -> figure:
     """What sites moved by, over the fault's patches by depth.
 
@@ -77,10 +77,11 @@ def sites_figure(
     )  # fmt: skip
     sites.nonselection_glyph = None
     plot.add_tools(HoverTool(renderers=[sites], tooltips=[("site", "@site")]))
-    one = plot.scatter(x=[], y=[], marker="circle", size=7, fill_color="white", line_color=INK)
+    nowhere = {"x": [np.nan], "y": [np.nan]}  # a legend shows one look, the sites have two
+    one = plot.scatter(**nowhere, marker="circle", size=7, fill_color="white", line_color=INK)
     items.append(("site", [one]))
     if is_muted.any():
-        cross = plot.scatter(x=[], y=[], marker="x", size=10, line_color="#a1161b", line_width=2.5)
+        cross = plot.scatter(**nowhere, marker="x", size=10, line_color="#a1161b", line_width=2.5)
         items.append(("muted site", [cross]))
     add_legend(plot, items)
     return plot
@@ -119,7 +120,8 @@ def _depths(plot: figure, fault: Fault) -> None:
     """Patches by their depth."""
     depth = fault.centre[:, 2]
     low, high = nice_limits(depth)
-    mapper = LinearColorMapper(palette=palette("lapaz", reverse=True), low=low, high=high)
+    colours = palette("lapaz", reverse=True)[:180]  # arrows must be seen on the darkest
+    mapper = LinearColorMapper(palette=colours, low=low, high=high)
     corners = fault.corners
     source = ColumnDataSource(
         {
@@ -129,7 +131,7 @@ def _depths(plot: figure, fault: Fault) -> None:
     )  # fmt: skip
     faces = plot.patches(
         xs="xs", ys="ys", source=source, fill_color={"field": "depth", "transform": mapper},
-        fill_alpha=0.75, line_color={"field": "depth", "transform": mapper}, line_width=1,
+        line_color={"field": "depth", "transform": mapper}, line_width=1,
         level="underlay", name="patches",
     )  # fmt: skip
     plot.add_tools(

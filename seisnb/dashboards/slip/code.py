@@ -61,8 +61,9 @@ def code_of(state: SlipState, *, has_data: bool) -> str:
     if state.muted:
         blocks.append(
             f"muted = {list(state.muted)!r}\n"
-            "is_used = ~offsets['site'].isin(muted)\n"
-            "offsets = offsets.assign(displacement=offsets['displacement'].where(is_used))"
+            "is_used = ~offsets['site'].isin(muted).values\n"
+            "both = [name for name in ('site', 'site_2') if name in offsets.dims]\n"
+            "offsets = offsets.isel({name: is_used for name in both})"
         )
     config = state.snapshot()["config"]
     arguments = ", ".join(f"{name}={value!r}" for name, value in config.items())

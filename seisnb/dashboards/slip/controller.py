@@ -55,7 +55,7 @@ class SlipController(Controller):
     run_names : tuple of str
         Results of the session.
     is_stale : bool
-        The result was made with other sites or settings than those now set.
+        No result of the session was made with the sites and settings that are now set.
     data_number : int
         Grows when other data or a result without data come.
     """
@@ -207,7 +207,7 @@ class SlipController(Controller):
     def _start(self, configs: list[SlipConfig]) -> None:
         data, muted = self.data, self.state.muted
         offsets = without(data.offsets, muted)
-        if len(muted) >= offsets.sizes["site"]:
+        if not offsets.sizes["site"]:
             raise InputError("dashboard: all sites are muted. Restore some of them.")
 
         def work(report: Callable[[Any], None], is_cancelled: Callable[[], bool]) -> list[Any]:
@@ -345,10 +345,10 @@ class SlipController(Controller):
         if self.state.run and run is None:
             raise InputError(f"dashboard: no result is called {self.state.run!r}.")
         self.result = None if run is None else run.slip
-        self.is_stale = bool(
-            run and run.key and data is not None
-            and run.key != data.key(self.state.muted, self.state.config)
-        )  # fmt: skip
+        self.is_stale = False
+        if run is not None and run.key and data is not None:
+            asked = data.key(self.state.muted, self.state.config)
+            self.is_stale = all(asked != each.key for each in self._runs.values())
 
 
 def _key(opened: Mapping[str, Any]) -> str:

@@ -14,9 +14,10 @@ from seisnb.dashboards.figures.slip import slip_map
 from seisnb.dashboards.figures.style import Array
 from seisnb.dashboards.slip.state import SlipState
 
-#: Names of what is drawn for observed and for predicted displacements.
+#: Names of what is drawn for observed displacements, their errors, and predicted ones.
 _DRAWN = {
-    "observed": ("observed", "rims", "ellipses", "intervals"),
+    "observed": ("observed", "rims"),
+    "errors": ("ellipses", "intervals"),
     "predicted": ("predicted",),
 }
 
@@ -105,10 +106,13 @@ def _with_residuals(slip: xr.Dataset) -> xr.Dataset:
 
 
 def _choose_vectors(plot: figure, vectors: str) -> None:
-    """Hide displacements that are not asked for, also in the legend."""
+    """Hide displacements that are not asked for, also in the legend.
+
+    Errors are hidden beside residuals: as long as they are, they would hide the map.
+    """
     hidden = {
         "observed and predicted": (), "none": (), "observed": ("predicted",),
-        "predicted": ("observed",), "residual": ("predicted",),
+        "predicted": ("observed", "errors"), "residual": ("predicted", "errors"),
     }[vectors]  # fmt: skip
     names = {name for kind in hidden for name in _DRAWN[kind]}
     gone = [each for each in plot.renderers if each.name in names]

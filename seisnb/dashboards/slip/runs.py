@@ -20,12 +20,9 @@ from seisnb.slip.meshes import read_structures
 
 
 def without(offsets: xr.Dataset, muted: Iterable[str]) -> xr.Dataset:
-    """The displacements with nothing measured at some sites."""
-    names = list(muted)
-    if not names:
-        return offsets
-    is_used = ~offsets["site"].isin(names)
-    return offsets.assign(displacement=offsets["displacement"].where(is_used))
+    """The displacements without some sites."""
+    is_used = ~offsets["site"].isin(list(muted)).values
+    return offsets.isel({name: is_used for name in ("site", "site_2") if name in offsets.dims})
 
 
 def ensemble_checksum(ensemble: StructureEnsemble) -> str:
