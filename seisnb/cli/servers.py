@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 #: Dashboards that Voila serves, by the word for them.
-DASHBOARDS = {"tomography": "dashboard", "location": "location_dashboard"}
+DASHBOARDS = {
+    "tomography": "dashboard", "location": "location_dashboard", "slip": "slip_dashboard",
+}  # fmt: skip
 #: Where notebooks are copied to that lie in a folder without write permission.
 COPIES = "seisnb-notebooks"
 
@@ -20,8 +22,9 @@ def add_lab(commands: Any) -> None:
         "lab",
         help="open JupyterLab on a notebook of seisnb or of your own",
         description="NOTEBOOK is a file, or the name of a notebook of seisnb: welcome (also where "
-        "none\nis named), dashboard, location_dashboard, tomography, location, survey_to_source,\n"
-        f"verification. Installed where you cannot write, they are copied to {COPIES} first.\n"
+        "none\nis named), dashboard, location_dashboard, slip_dashboard, tomography, location,\n"
+        "slip, survey_to_source, verification. Installed where you cannot write, they are copied\n"
+        f"to {COPIES} first.\n"
         "Further options go to JupyterLab, written with an equals sign.",
         epilog="examples:\n  seisnb lab\n  seisnb lab tomography --no-browser --port=9000",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -42,7 +45,7 @@ def add_voila(commands: Any) -> None:
     )
     command.add_argument(
         "dashboard", metavar="DASHBOARD", nargs="?", choices=tuple(DASHBOARDS),
-        default="tomography", help="tomography (also where none is named) or location",
+        default="tomography", help="tomography (also where none is named), location or slip",
     )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from seisnb.dashboards.location import LocationDashboard
+    from seisnb.dashboards.slip import SlipDashboard
     from seisnb.dashboards.tomography import TomographyDashboard
 
-__all__ = ["LocationDashboard", "TomographyDashboard"]
+__all__ = ["LocationDashboard", "SlipDashboard", "TomographyDashboard"]
 
 
 def __getattr__(name: str) -> object:
@@ -26,6 +27,10 @@ def __getattr__(name: str) -> object:
             from seisnb.dashboards.tomography import TomographyDashboard
 
             return TomographyDashboard
+        if name == "SlipDashboard":
+            from seisnb.dashboards.slip import SlipDashboard
+
+            return SlipDashboard
         from seisnb.dashboards.location import LocationDashboard
 
         return LocationDashboard

@@ -75,7 +75,7 @@ class Form:
                     self._settings[field.name], getattr(config, field.name)
                 )
 
-    def observe(self, callback: Callable[[object], None]) -> None:
+    def observe(self, callback: Callable[[object], object]) -> None:
         """Call back whenever a control changes."""
         for control in self.controls.values():
             control.observe(callback, "value")

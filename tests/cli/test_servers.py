@@ -70,7 +70,10 @@ def test_notebooks_that_cannot_be_saved_are_copied_once(launched, monkeypatch, t
 
 
 def test_voila_serves_a_dashboard_by_its_word(launched):
-    for word, name in (("tomography", "dashboard"), ("location", "location_dashboard")):
+    for word, name in (
+        ("tomography", "dashboard"), ("location", "location_dashboard"),
+        ("slip", "slip_dashboard"),
+    ):  # fmt: skip
         assert cli.main(["voila", word, "--no-browser"]) == 0
         assert launched[-1] == [str(NOTEBOOKS / f"{name}.ipynb"), "--no-browser"]
     assert cli.main(["voila"]) == 0
@@ -83,7 +86,7 @@ def test_voila_serves_a_dashboard_by_its_word(launched):
         (["lab", "nosuch"], ["'nosuch'", "welcome", "equals sign"]),
         (["lab", "--port", "9000"], ["'9000'", "--port=9000"]),
         (["lab", "none.ipynb"], ["there is no file none.ipynb"]),
-        (["voila", "slip"], ["slip", "tomography", "location"]),
+        (["voila", "picks"], ["picks", "tomography", "location", "slip"]),
         (["demo", "--out", "x", "--bogus"], ["unrecognized", "--bogus"]),
     ],
 )
