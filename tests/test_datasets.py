@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+import pooch
 import pytest
 
 from seisnb import datasets
@@ -36,7 +37,7 @@ def local(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder and no data folder."""
     monkeypatch.delenv(datasets.DATA_VARIABLE, raising=False)
-    monkeypatch.setattr(datasets.pooch, "os_cache", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(pooch, "os_cache", lambda _: tmp_path / "cache")
     return tmp_path / "cache"
 
 
