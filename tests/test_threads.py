@@ -1,13 +1,22 @@
 """Work in threads: order, cancel, and a limit on linear algebra that overlapping blocks share."""
 
+import importlib
+import sys
 import threading
 
-import cutde.fullspace  # noqa: F401  its copy of OpenMP is another than PyTorch's
 import pytest
 import torch
 from threadpoolctl import threadpool_info
 
 from seisnb.threads import in_parallel, single_threaded
+
+
+@pytest.fixture(autouse=True, scope="module")
+def two_copies_of_openmp():
+    """PyTorch's and that of cutde: a limit on one is none on the other."""
+    importlib.import_module("cutde.fullspace")
+    if sys.platform == "linux":
+        assert sum(told["user_api"] == "openmp" for told in threadpool_info()) >= 2
 
 
 def n_threads():

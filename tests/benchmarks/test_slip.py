@@ -19,9 +19,16 @@ from seisnb.slip import (
     structure_weights,
     triangle_fault,
 )
-from seisnb.slip.elastic import displacements
-from tests.slip.conftest import line_offsets, line_sites, thrusts  # noqa: F401  a fixture
-from tests.slip.test_invert import SMOOTH, draw
+from tests.slip.truths import (
+    SMOOTH,
+    draw,
+    draw_forward,
+    draw_second,
+    holds_dip,
+    holds_moment,
+    is_held,
+    thrust_ensemble,
+)
 
 pytestmark = pytest.mark.benchmark
 
@@ -29,34 +36,24 @@ pytestmark = pytest.mark.benchmark
 N_TRUTHS = 100
 
 
-def share(found, truth, prefix=""):
-    """Of patches whose 95 % interval holds the truth."""
-    low, high = (found[f"{prefix}slip_quantile"].sel(quantile=q).values for q in (0.025, 0.975))
-    return np.mean((low <= truth) & (truth <= high))
-
-
 def told(name, shares):
     print(f"  {name:<42} {np.mean(shares):.3f} +- {np.std(shares) / np.sqrt(len(shares)):.3f}")
 
 
-def test_a_thrust_of_uncertain_dip(thrusts):  # noqa: F811
+def test_a_thrust_of_uncertain_dip():
     """Truths of the prior: 17 dips, slip of either sign along 12 patches, offsets to 1 cm."""
-    dips = np.array([each.parameters["dip"] for each in thrusts.structures])
+    thrusts = thrust_ensemble()
+    n = len(thrusts.structures)
     config = SlipConfig(**SMOOTH, single_model=False)
     held, wrong, held_dip, better = [], [], [], []
     for seed in range(N_TRUTHS):
         k, slip, offsets = draw(thrusts, seed)
         found = invert_slip(offsets, thrusts, config)
-        held.append(share(found, slip))
-        other = thrusts.structures[(k + 6) % dips.size]
-        wrong.append(share(invert_slip(offsets, other, config), slip))
-        below = np.cumsum(found["structure_probability"].values)
-        held_dip.append(below[k] >= 0.025 and (below[k - 1] if k else 0.0) <= 0.975)
-        _, later, _ = draw(thrusts, seed + N_TRUTHS)
-        fault, x = thrusts.structures[k].fault, line_sites()
-        exact = displacements(fault, x, np.zeros_like(x))[..., 1] @ later
-        noise = np.random.default_rng([seed, 8]).standard_normal(exact.shape)
-        second = line_offsets(exact + 0.01 * noise, 0.01)
+        held.append(np.mean(is_held(found, slip)))
+        other = invert_slip(offsets, thrusts.structures[(k + 6) % n], config)
+        wrong.append(np.mean(is_held(other, slip)))
+        held_dip.append(holds_dip(found, k))
+        second = draw_second(thrusts, k, seed)
         carried = structure_ensemble(thrusts.structures, structure_weights(found))
         before, after = (
             float(invert_slip(second, each, config)["wbic"]) for each in (thrusts, carried)
@@ -64,7 +61,7 @@ def test_a_thrust_of_uncertain_dip(thrusts):  # noqa: F811
         better.append(before - after)
     print(f"\n{N_TRUTHS} thrusts, 95 % intervals")
     told("slip, over all dips", held)
-    told("slip, with a dip that is 6 degrees wrong", wrong)
+    told("slip, with a wrong dip", wrong)
     told("the dip", held_dip)
     told("WBIC of a second event, less by the first", better)
     assert abs(np.mean(held) - 0.95) < 0.02
@@ -73,23 +70,16 @@ def test_a_thrust_of_uncertain_dip(thrusts):  # noqa: F811
     assert np.mean(better) > 0
 
 
-def test_a_thrust_of_forward_slip(thrusts):  # noqa: F811
+def test_a_thrust_of_forward_slip():
     """Truths of the prior: half of the patches slip, none backward."""
-    held, held_moment, x = [], [], line_sites()
+    thrusts = thrust_ensemble()
+    held, held_moment = [], []
     for seed in range(N_TRUTHS // 2):
-        rng = np.random.default_rng([seed, 7])
-        k = int(rng.choice(len(thrusts.structures), p=thrusts.weight))
-        slip = np.maximum(rng.standard_normal(12), 0.0)
-        fault = thrusts.structures[k].fault
-        exact = displacements(fault, x, np.zeros_like(x))[..., 1] @ slip
-        offsets = line_offsets(exact + 0.01 * rng.standard_normal(exact.shape), 0.01)
-        found = invert_slip(
-            offsets, thrusts, SlipConfig(slip_std=1.0, seed=seed, single_model=False)
-        )
-        held.append(share(found, slip))
-        moment = 3e10 * 1e6 * (fault.area @ slip)
-        low, high = np.quantile(found["moment"], (0.025, 0.975))
-        held_moment.append(low <= moment <= high)
+        k, slip, offsets = draw_forward(thrusts, seed)
+        config = SlipConfig(slip_std=1.0, seed=seed, single_model=False)
+        found = invert_slip(offsets, thrusts, config)
+        held.append(np.mean(is_held(found, slip)))
+        held_moment.append(holds_moment(found, thrusts.structures[k], slip))
     print(f"\n{N_TRUTHS // 2} thrusts of forward slip, 95 % intervals")
     told("slip, over all dips", held)
     told("moment", held_moment)

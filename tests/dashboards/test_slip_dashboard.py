@@ -20,7 +20,7 @@ from seisnb.io import open_slip
 from seisnb.projection import Projection
 from seisnb.slip import SlipConfig, Structure, invert_slip, rectangle_fault, structure_ensemble
 from seisnb.slip.elastic import displacements
-from tests.slip.conftest import PROJECTION
+from tests.slip.truths import PROJECTION
 
 #: In closed form, a tenth of a second.
 QUICK = SlipConfig(positive=False, slip_std=0.5, n_samples=200)

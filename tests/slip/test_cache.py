@@ -20,7 +20,7 @@ from seisnb.slip import KernelCache, SlipConfig, invert_slip, memory_needed, str
 from seisnb.slip import cache as module
 from seisnb.slip import structures as structures_module
 from seisnb.slip.cache import check_memory, kernel_key, memory_available
-from tests.slip.conftest import line_offsets, line_sites, thrust
+from tests.slip.truths import line_offsets, line_sites, thrust
 
 KEY, OTHER = "ab" * 32, "cd" * 32
 

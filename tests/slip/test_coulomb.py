@@ -22,8 +22,8 @@ from seisnb.slip import (
 )
 from seisnb.slip import coulomb as module
 from seisnb.slip.elastic import strains
-from tests.slip.conftest import line_offsets, line_sites, thrust
 from tests.slip.okada import rectangle
+from tests.slip.truths import line_offsets, line_sites, thrust
 
 PLANE = {"top_centre": (3.0, -2.0, 4.0), "length": 20.0, "width": 12.0, "strike": 37.0, "dip": 25.0}
 MODULUS = 3e10

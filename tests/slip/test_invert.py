@@ -20,23 +20,20 @@ from seisnb.slip import (
 )
 from seisnb.slip.elastic import displacements
 from seisnb.slip.faults import part_of
-from seisnb.slip.prior import correlation, factor_of
-from tests.slip.conftest import PROJECTION, WIDTH, line_offsets, line_sites, thrust
-
-PLAIN = {"positive": False, "slip_std": 1.0, "n_samples": 400}
-SMOOTH = {**PLAIN, "smoothing": "gaussian_process", "smoothing_length": 20.0}
-
-
-def draw(thrusts, seed, std=0.01):
-    """A truth of the prior: which dip, slip by patch, offsets."""
-    rng = np.random.default_rng([seed, 5])
-    k = int(rng.choice(len(thrusts.structures), p=thrusts.weight))
-    fault = thrusts.structures[k].fault
-    factor = factor_of(correlation(thrusts.structures[0].fault, "gaussian_process", 20.0))
-    slip = factor @ rng.standard_normal(fault.n_patches)
-    x = line_sites()
-    exact = displacements(fault, x, np.zeros_like(x))[..., 1] @ slip
-    return k, slip, line_offsets(exact + std * rng.standard_normal(exact.shape), std)
+from tests.slip.truths import (
+    PLAIN,
+    PROJECTION,
+    SMOOTH,
+    draw,
+    draw_forward,
+    draw_second,
+    holds_dip,
+    holds_moment,
+    is_held,
+    line_offsets,
+    line_sites,
+    thrust,
+)
 
 
 @pytest.mark.slow
@@ -47,14 +44,11 @@ def test_intervals_hold_over_all_dips_and_not_by_a_wrong_one(thrusts):
     for seed in range(100):
         k, slip, offsets = draw(thrusts, seed)
         found = invert_slip(offsets, thrusts, SlipConfig(**SMOOTH, single_model=False))
-        low, high = (found["slip_quantile"].sel(quantile=q).values for q in (0.025, 0.975))
-        held.append((low <= slip) & (slip <= high))
+        held.append(is_held(found, slip))
         wrong = thrusts.structures[(k + 6) % len(dips)]
         other = invert_slip(offsets, wrong, SlipConfig(**SMOOTH))
-        low, high = (other["slip_quantile"].sel(quantile=q).values for q in (0.025, 0.975))
-        held_wrong.append((low <= slip) & (slip <= high))
-        below = np.cumsum(found["structure_probability"].values)
-        held_dip.append(below[k] >= 0.025 and (below[k - 1] if k else 0.0) <= 0.975)
+        held_wrong.append(is_held(other, slip))
+        held_dip.append(holds_dip(found, k))
     # a truth's patches are alike: their error is that of 100 truths
     share, error = np.mean(held), np.std(np.mean(held, axis=1)) / 10.0
     assert abs(share - 0.95) < max(3 * error, 0.01), (share, error)
@@ -68,14 +62,7 @@ def test_an_earlier_event_lowers_the_criterion_of_the_next(thrusts):
     better = 0.0
     for seed in range(10):
         k, _, first = draw(thrusts, seed)
-        rng = np.random.default_rng([seed, 6])
-        fault = thrusts.structures[k].fault
-        factor = factor_of(correlation(thrusts.structures[0].fault, "gaussian_process", 20.0))
-        x = line_sites()
-        exact = displacements(fault, x, np.zeros_like(x))[..., 1] @ (
-            factor @ rng.standard_normal(fault.n_patches)
-        )
-        second = line_offsets(exact + 0.01 * rng.standard_normal(exact.shape), 0.01)
+        second = draw_second(thrusts, k, seed)
         config = SlipConfig(**SMOOTH, single_model=False)
         known = structure_weights(invert_slip(first, thrusts, config))
         carried = structure_ensemble(thrusts.structures, known)
@@ -87,22 +74,14 @@ def test_an_earlier_event_lowers_the_criterion_of_the_next(thrusts):
 @pytest.mark.slow
 def test_non_negative_slip_and_its_moment_are_calibrated(thrusts):
     """Truths of the prior: half of the patches slip, half-normally; a dip of the ensemble."""
-    held, held_moment, x = [], [], line_sites()
+    held, held_moment = [], []
     for seed in range(12):
-        rng = np.random.default_rng([seed, 7])
-        k = int(rng.choice(len(thrusts.structures), p=thrusts.weight))
-        slip = np.maximum(rng.standard_normal(12), 0.0)
-        fault = thrusts.structures[k].fault
-        exact = displacements(fault, x, np.zeros_like(x))[..., 1] @ slip
-        offsets = line_offsets(exact + 0.01 * rng.standard_normal(exact.shape), 0.01)
+        k, slip, offsets = draw_forward(thrusts, seed)
         config = SlipConfig(slip_std=1.0, n_particles=400, seed=seed, single_model=False)
         found = invert_slip(offsets, thrusts, config)
         assert (found["slip"] >= 0).all()
-        low, high = (found["slip_quantile"].sel(quantile=q).values for q in (0.025, 0.975))
-        held.append((low <= slip) & (slip <= high))
-        moment = 3e10 * 4000e3 * WIDTH * 1e3 / 12 * slip.sum()
-        low, high = np.quantile(found["moment"], (0.025, 0.975))
-        held_moment.append(low <= moment <= high)
+        held.append(is_held(found, slip))
+        held_moment.append(holds_moment(found, thrusts.structures[k], slip))
         assert float(found["scale_reduction"]) < 1.1
         assert found.attrs["verdict"] == "The sampler's independent populations agree."
         assert float(found["chi2"]) < 2.0
