@@ -233,6 +233,14 @@ def part_of(fault: Fault, keep: NDArray[np.bool_]) -> Fault:
     )  # fmt: skip
 
 
+def rim_of(triangles: NDArray[np.intp], patch: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Sides of triangles (m, 3) that are shared with none of the same patch (m,), (n, 2)."""
+    ends = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    whole = np.column_stack([ends, np.repeat(patch, 3)])
+    sides, count = np.unique(whole, axis=0, return_counts=True)
+    return np.asarray(sides[count == 1][:, :2])
+
+
 def neighbours(fault: Fault) -> NDArray[np.intp]:
     """Pairs of patches that share an edge, (n, 2), each once."""
     edges = np.sort(fault.triangles[:, [[0, 1], [1, 2], [2, 0]]], axis=-1).reshape(-1, 2)

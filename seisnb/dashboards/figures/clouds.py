@@ -12,8 +12,8 @@ from bokeh.layouts import column, row
 from bokeh.models import Column, ColumnDataSource, HoverTool, PointDrawTool, Range1d
 from bokeh.plotting import figure
 
-from seisnb.coast import coast_lines
 from seisnb.dashboards.figures.location import ALL, MULTI, N_DRAWN, ONE, SINGLE, STATION, TRIAL
+from seisnb.dashboards.figures.maps import draw_coast
 from seisnb.dashboards.figures.style import (
     INK,
     Array,
@@ -22,7 +22,6 @@ from seisnb.dashboards.figures.style import (
     base_figure,
     plain,
 )
-from seisnb.projection import Projection
 
 #: Prefixes of the two answers in a hypocentres Dataset, their colours and names.
 ANSWERS = (("", MULTI, ALL), ("single_", SINGLE, ONE))
@@ -326,23 +325,13 @@ def _by_distance(predicted: xr.Dataset) -> tuple[list[str], Array]:
 
 def _coast(plot: figure, one: xr.Dataset) -> None:
     """Coastlines around the event."""
-    projection = Projection(one.attrs["projection"])
     x, y = plot.x_range, plot.y_range
     reach = 3 * max(x.end - x.start, y.end - y.start)
-    at = np.array([0.5 * (x.start + x.end)]), np.array([0.5 * (y.start + y.end)])
-    corners = [at[0] + dx * reach for dx in (-1, 1)], [at[1] + dy * reach for dy in (-1, 1)]
-    lon, lat = projection.inverse(
-        np.concatenate([*corners[0], *corners[0]]), np.concatenate([*corners[1], *corners[1][::-1]])
-    )
-    lines = [
-        projection.forward(line[:, 0], line[:, 1])
-        for line in coast_lines(lon.min(), lon.max(), lat.min(), lat.max())
-    ]
-    if lines:
-        plot.multi_line(
-            xs=[line[0] for line in lines], ys=[line[1] for line in lines], color="#8a8a8a",
-            line_width=1, name="coast",
-        )  # fmt: skip
+    east, north = (0.5 * (each.start + each.end) for each in (x, y))
+    draw_coast(
+        plot, one.attrs["projection"], x=(east - reach, east + reach),
+        y=(north - reach, north + reach),
+    )  # fmt: skip
 
 
 def _stations(plot: figure, one: xr.Dataset) -> object:

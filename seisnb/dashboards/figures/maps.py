@@ -51,10 +51,16 @@ def map_figure(
     )  # fmt: skip
     if frame_width < 330:  # labels of four digits would touch
         plot.xaxis.ticker.desired_num_ticks = 4
+    draw_coast(plot, projection, x=(west, east), y=(south, north))
+    return plot
+
+
+def draw_coast(
+    plot: figure, projection: str, *, x: tuple[float, float], y: tuple[float, float]
+) -> None:
+    """Coastlines within easting x and northing y [km] of a projection."""
     place = Projection(projection)
-    lon, lat = place.inverse(
-        np.array([west, east, west, east]), np.array([south, south, north, north])
-    )
+    lon, lat = place.inverse(np.array([x[0], x[1], x[0], x[1]]), np.array([y[0], y[0], y[1], y[1]]))
     lines = [
         place.forward(line[:, 0], line[:, 1])
         for line in coast_lines(lon.min(), lon.max(), lat.min(), lat.max())
@@ -64,4 +70,3 @@ def map_figure(
             xs=[line[0] for line in lines], ys=[line[1] for line in lines], color="#8a8a8a",
             line_width=1, name="coast",
         )  # fmt: skip
-    return plot

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from seisnb.conventions import InputError
 from seisnb.dashboards.figures.maps import map_figure
 from seisnb.dashboards.figures.slip_arrows import LONGEST, Component, Moved, draw_arrows
-from seisnb.dashboards.figures.slip_units import amount_of, check_slip, patches_shown
+from seisnb.dashboards.figures.slip_units import Amount, amount_of, check_slip, patches_shown
 from seisnb.dashboards.figures.style import (
     FONT,
     INK,
@@ -29,6 +29,7 @@ from seisnb.dashboards.figures.style import (
     palette,
     plain,
 )
+from seisnb.slip.faults import rim_of
 
 Field: TypeAlias = Literal["mean", "std", "sample"]
 
@@ -116,6 +117,15 @@ def slip_maps(
     return row(*plots)
 
 
+def scale_of(
+    slips: Sequence[xr.Dataset], field: Field, *, sample: int = 0, where: str = "scale_of"
+) -> tuple[tuple[float, float], Amount]:
+    """Ends [m] of the scale of colours that maps of some results share, and its unit."""
+    seen = [_values(slip, field, sample, where)[patches_shown([slip])] for slip in slips]
+    low, high = nice_limits(np.concatenate([*seen, [0.0]]))
+    return (low, high), amount_of(slips[0], [low, high])
+
+
 def _maps(
     results: Sequence[tuple[str, xr.Dataset]], field: Field, *, sample: int, component: Component,
     arrows: bool, frame_width: int, where: str,
@@ -133,9 +143,7 @@ def _maps(
     moved = [Moved(slip, component) for slip in slips] if arrows else []
     longest = max((each.longest for each in moved), default=0.0)
     x, y = _places(slips, shown, moved, longest)
-    seen = [each[is_shown] for each, is_shown in zip(values, shown, strict=True)]
-    low, high = nice_limits(np.concatenate([*seen, [0.0]]))
-    amount = amount_of(slips[0], [low, high])
+    (low, high), amount = scale_of(slips, field, sample=sample, where=where)
     label = f"{_NAMES[field]} ({amount.unit})"
     plots = []
     for k, (title, slip) in enumerate(results):
@@ -233,9 +241,7 @@ def _patches(
             ],
         )
     )  # fmt: skip
-    edges = np.sort(triangle[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    pairs, count = np.unique(edges, axis=0, return_counts=True)
-    rim = pairs[count == 1]
+    rim = rim_of(triangle, np.zeros(len(triangle), int))
     plot.multi_line(
         xs=list(x[rim]), ys=list(y[rim]), line_color=INK, line_width=1, name="outline"
     )  # fmt: skip

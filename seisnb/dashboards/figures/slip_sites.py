@@ -22,6 +22,7 @@ from seisnb.dashboards.figures.style import (
     plain,
 )
 from seisnb.slip import Fault
+from seisnb.slip.faults import rim_of
 
 
 def sites_figure(
@@ -138,16 +139,8 @@ def _depths(plot: figure, fault: Fault) -> None:
         HoverTool(renderers=[faces], tooltips=[("patch", "@patch"), ("depth (km)", "@depth{0.0}")])
     )
     plot.add_layout(colour_bar(mapper, "Depth of the fault (km)"), "right")
-    lines = _sides(fault)
+    lines = fault.vertices[rim_of(fault.triangles, fault.patch), :2]
     plot.multi_line(
         xs=list(lines[..., 0]), ys=list(lines[..., 1]), line_color=GREY, line_width=0.6,
         level="underlay", name="sides of patches",
     )  # fmt: skip
-
-
-def _sides(fault: Fault) -> Array:
-    """Sides that patches do not share with themselves, (n, 2, 2): no diagonals of rectangles."""
-    ends = fault.triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
-    whole = np.column_stack([np.sort(ends, axis=1), np.repeat(fault.patch, 3)])
-    sides, count = np.unique(whole, axis=0, return_counts=True)
-    return np.asarray(fault.vertices[sides[count == 1][:, :2]][..., :2])

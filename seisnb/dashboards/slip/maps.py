@@ -11,8 +11,10 @@ from bokeh.models import ColumnDataSource, GlyphRenderer, TapTool
 from bokeh.plotting import figure
 
 from seisnb.dashboards.figures.slip import slip_map
+from seisnb.dashboards.figures.slip_maps import scale_of
 from seisnb.dashboards.figures.style import Array
 from seisnb.dashboards.slip.state import SlipState
+from seisnb.slip.faults import rim_of
 
 #: Names of what is drawn for observed displacements, their errors, and predicted ones.
 _DRAWN = {
@@ -81,21 +83,12 @@ def make_map(slip: xr.Dataset, state: SlipState) -> SlipMap:
     plot.multi_line(
         xs="xs", ys="ys", source=rim, line_color="#c1272d", line_width=3, name="chosen patch"
     )
-    found = SlipMap(plot=plot, faces=faces, rim=rim, factor=_factor(slip, state.field, faces,
-                                                                    largest))  # fmt: skip
+    _, amount = scale_of([slip], state.field, sample=largest)
+    found = SlipMap(plot=plot, faces=faces, rim=rim, factor=amount.factor)
     if state.field == "sample":
         found.show_sample(slip, state.sample)
     found.show_patch(slip, state.patch)
     return found
-
-
-def _factor(slip: xr.Dataset, field: str, faces: GlyphRenderer, sample: int) -> float:
-    """From metres to the unit that the map chose."""
-    data = faces.data_source.data
-    values = slip["slip"].values[sample] if field == "sample" else slip[f"slip_{field}"].values
-    metres = values[data["patch"]].astype(float)
-    at = int(np.abs(metres).argmax())
-    return float(data["value"][at] / metres[at]) if metres[at] else 1.0
 
 
 def _with_residuals(slip: xr.Dataset) -> xr.Dataset:
@@ -132,7 +125,5 @@ def _rim(slip: xr.Dataset, patch: int | None) -> Array:
     if patch is None:
         return np.zeros((0, 2, 2))
     triangles = slip["triangle"].values[slip["face_patch"].values == patch]
-    ends = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    sides, count = np.unique(ends, axis=0, return_counts=True)
     places = np.column_stack([slip["vertex_easting"].values, slip["vertex_northing"].values])
-    return np.asarray(places[sides[count == 1]])
+    return np.asarray(places[rim_of(triangles, np.zeros(len(triangles), int))])
