@@ -7,6 +7,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import fake
+import slip_case
+
+from seisnb.dashboards import SlipDashboard
+from seisnb.slip import invert_slip
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +31,37 @@ def ensemble(request):
 @pytest.fixture(scope="session")
 def marine_survey():
     return fake.marine_survey()
+
+
+@pytest.fixture(scope="session")
+def structures():
+    return slip_case.thrusts()
+
+
+@pytest.fixture(scope="session")
+def offsets(structures):
+    return slip_case.sites_over(structures)
+
+
+@pytest.fixture(scope="session")
+def slip(offsets, structures):
+    return invert_slip(offsets, structures, slip_case.QUICK)
+
+
+@pytest.fixture
+def in_a_folder(tmp_path, monkeypatch):
+    """Results with a relative name go to a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def made(offsets, structures):
+    return SlipDashboard(offsets, structures, slip_case.QUICK)
+
+
+@pytest.fixture
+def run(made):
+    made.run_tab.run_button.click()
+    assert made.job.wait(60)
+    assert made.alert.value == ""
+    return made
