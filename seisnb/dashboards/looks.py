@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -62,3 +63,11 @@ def wrapped_row(*children: widgets.Widget) -> widgets.HBox:
 def empty_html(text: str) -> str:
     """What stands in the place of a figure that is not there yet."""
     return f"<p style='font: 14px sans-serif; color: #555'>{escape(text)}</p>"
+
+
+def tab_stack(pages: Mapping[str, widgets.Widget], selected: int) -> widgets.Tab:
+    """Pages by name behind tabs, as wide as there is room."""
+    return widgets.Tab(
+        list(pages.values()), titles=[name.capitalize() for name in pages],
+        selected_index=selected, layout=widgets.Layout(flex="1 1 700px", min_width="0"),
+    )  # fmt: skip

@@ -21,7 +21,7 @@ from seisnb.dashboards.location.tabs import (
     ModelsTab,
     SectionTab,
 )
-from seisnb.dashboards.looks import button
+from seisnb.dashboards.looks import button, tab_stack
 from seisnb.dashboards.shell import Shell
 from seisnb.io import ARRIVAL_FORMATS
 from seisnb.location import LocationConfig
@@ -89,11 +89,9 @@ class LocationDashboard(widgets.VBox):
         self.arrivals_tab = ArrivalsTab(act, TABS.index("arrivals"))
         self.catalogue_tab = CatalogueTab(act, TABS.index("catalogue"))
         self.models_tab = ModelsTab(act, TABS.index("models"))
-        self.tabs = widgets.Tab(
-            [getattr(self, f"{name}_tab").widget for name in TABS],
-            titles=[name.capitalize() for name in TABS], selected_index=act.state.tab,
-            layout=widgets.Layout(flex="1 1 700px", min_width="0"),
-        )  # fmt: skip
+        self.tabs = tab_stack(
+            {name: getattr(self, f"{name}_tab").widget for name in TABS}, act.state.tab
+        )
         super().__init__(self.shell.around(self._body()))
         self.add_class("seisnb-app")
         self.shell.title.value = "Earthquakes over an ensemble of velocity models"

@@ -13,7 +13,7 @@ import xarray as xr
 from seisnb.conventions import SeisnbError
 from seisnb.dashboards.controls import Form, choice_control, text_control
 from seisnb.dashboards.jobs import Job
-from seisnb.dashboards.looks import button, wrapped_row
+from seisnb.dashboards.looks import button, tab_stack, wrapped_row
 from seisnb.dashboards.shell import Shell, taking
 from seisnb.dashboards.slip.controller import SlipController, Structures
 from seisnb.dashboards.slip.data_tab import DataTab
@@ -80,11 +80,9 @@ class SlipDashboard(widgets.VBox):
         self.data_tab, self.run_tab, self.slip_tab = DataTab(act), RunTab(act), SlipTab(act)
         self.structures_tab, self.moment_tab = StructuresTab(act), MomentTab(act)
         self.fit_tab, self.smoothing_tab = FitTab(act), SmoothingTab(act)
-        self.tabs = widgets.Tab(
-            [getattr(self, f"{name}_tab").widget for name in TABS],
-            titles=[name.capitalize() for name in TABS], selected_index=act.state.tab,
-            layout=widgets.Layout(flex="1 1 700px", min_width="0"),
-        )  # fmt: skip
+        self.tabs = tab_stack(
+            {name: getattr(self, f"{name}_tab").widget for name in TABS}, act.state.tab
+        )
         super().__init__(self.shell.around(self._body()))
         self.add_class("seisnb-app")
         self.shell.title.value = "Slip over an ensemble of structures"

@@ -12,7 +12,7 @@ import xarray as xr
 
 from seisnb.conventions import SeisnbError
 from seisnb.dashboards.controls import Form, text_control
-from seisnb.dashboards.looks import button
+from seisnb.dashboards.looks import button, tab_stack
 from seisnb.dashboards.shell import Shell, taking
 from seisnb.dashboards.tomography.compare_tab import CompareTab
 from seisnb.dashboards.tomography.controller import TABS, TomographyController, warm_up
@@ -103,11 +103,8 @@ class TomographyDashboard(widgets.VBox):
         self.explore_tab = ExploreTab(act)
         self.fit_tab = CurvesPanel(act, TABS.index("fit"), shows_fit=True)
         self.compare_tab = CompareTab(act)
-        self.tabs = widgets.Tab(
-            [getattr(self, f"{name}_tab").widget for name in TABS],
-            titles=[name.capitalize() for name in TABS],
-            selected_index=act.state.tab,
-            layout=widgets.Layout(flex="1 1 700px", min_width="0"),
+        self.tabs = tab_stack(
+            {name: getattr(self, f"{name}_tab").widget for name in TABS}, act.state.tab
         )
         super().__init__(self.shell.around(self._body()))
         self.add_class("seisnb-app")
