@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from seisnb.conventions import GeometryError, InputError
 from seisnb.slip.elastic import displacements
-from seisnb.slip.faults import moved, neighbours, rectangle_fault, triangle_fault
+from seisnb.slip.faults import moved, neighbours, rectangle_fault, rim_of, triangle_fault
 from tests.slip.okada import rectangle
 
 PLANES = [
@@ -45,6 +45,19 @@ def test_angles_and_areas_are_those_asked_for():
         assert_allclose(fault.area, plane["length"] * plane["width"] / 12)
         assert (fault.normal[:, 2] > 0).all()
         assert len(neighbours(fault)) == 3 * 3 + 4 * 2
+
+
+def test_the_rim_of_a_patch_has_no_diagonals():
+    fault = rectangle_fault(
+        top_centre=(0.0, 0.0, 1.0), length=6.0, width=4.0, strike=90.0, dip=30.0, n_along=3,
+        n_down=2,
+    )  # fmt: skip
+    sides = fault.vertices[rim_of(fault.triangles, fault.patch)]
+    lengths = np.linalg.norm(sides[:, 0] - sides[:, 1], axis=1)
+    assert_allclose(lengths, 2.0)  # patches are squares
+    assert len(sides) == 6 * 4
+    whole = rim_of(fault.triangles, np.zeros(len(fault.triangles), int))
+    assert len(whole) == 2 * (3 + 2)
 
 
 def test_flipped_triangles_are_turned_and_told(sites):
