@@ -68,7 +68,7 @@ class SectionView(anywidget.AnyWidget):
     has_profile = traitlets.Bool(True).tag(sync=True)
     hidden = traitlets.List(traitlets.Unicode()).tag(sync=True)
     group = traitlets.Unicode("").tag(sync=True)
-    painter = traitlets.Enum(["auto", "canvas"], default_value="auto").tag(sync=True)
+    painter = traitlets.Enum(["auto", "canvas", "webgl2"], default_value="auto").tag(sync=True)
 
     def __init__(self, data: SectionData, **options: Any) -> None:
         super().__init__(**options)

@@ -285,7 +285,7 @@ from fake import marine_ensemble
 from seisnb.dashboards.section_data import ensemble_section
 from seisnb.dashboards.section_view import SectionView
 data = ensemble_section(marine_ensemble())
-views = [SectionView(data, painter=p, has_profile=False) for p in ("auto", "canvas")]
+views = [SectionView(data, painter=p, has_profile=False) for p in ("webgl2", "canvas")]
 box = widgets.VBox(views)
 box.add_class("seisnb-app")
 box

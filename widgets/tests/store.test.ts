@@ -119,6 +119,24 @@ describe("arrival of members", () => {
     expect(store.mean(new Float32Array(N))[1]).toBe(5);
   });
 
+  it("and other weights give a column another profile", () => {
+    const { store } = filled(9);
+    const out = new Float32Array(N);
+    const agree = (level: number): void => {
+      const [median] = store.profile(2, [level]);
+      store.quantile(level, out);
+      expect([...median]).toEqual([out[2], out[5]]);
+    };
+    agree(0.5);
+    agree(0.3);
+    store.setWeights([9, 1, 1, 1, 5, 1, 1, 1, 1]);
+    agree(0.3);
+    store.append(9, new Uint16Array(N).fill(65000));
+    store.setWeights(null);
+    agree(0.3);
+    expect([...store.profile(1, [0.3])[0]]).toEqual([out[1], out[4]]);
+  });
+
   it("sorts in slices", () => {
     const large = { ...grid, nx: 40, nz: 40 };
     const store = new Store(large, { offset: 0, scale: 1 }, 8);

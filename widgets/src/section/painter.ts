@@ -197,9 +197,23 @@ class GlPainter implements Painter {
   }
 }
 
-/** The best painter that this browser has, or the one asked for. */
+let isEmulated: boolean | null = null;
+
+/** Whether WebGL runs on the processor, where it takes twice as long as a 2-D canvas. */
+function isGlEmulated(): boolean {
+  if (isEmulated === null) {
+    const gl = document.createElement("canvas").getContext("webgl2");
+    const told = gl?.getExtension("WEBGL_debug_renderer_info")?.UNMASKED_RENDERER_WEBGL;
+    const name = gl && told ? String(gl.getParameter(told)) : "";
+    isEmulated = /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+    gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  }
+  return isEmulated;
+}
+
+/** The fastest painter that this browser has, or the one asked for. */
 export function makePainter(canvas: HTMLCanvasElement, wanted = "auto"): Painter {
-  if (wanted !== "canvas") {
+  if (wanted === "webgl2" || (wanted !== "canvas" && !isGlEmulated())) {
     // a context must be asked for on a canvas that has none of another kind yet
     const gl = canvas.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true });
     if (gl) {

@@ -31,6 +31,7 @@ export class Store {
   private codes: Uint16Array;
   private weights: Float64Array | null = null;
   private moments: { mean: Float64Array; std: Float64Array } | null = null;
+  private column: { asked: string; found: Float32Array[] } | null = null;
   private keys: Uint32Array | null = null;
   private nSorted = 0;
   private readonly missing: Uint8Array;
@@ -69,6 +70,7 @@ export class Store {
       !weights || !(total > 0) || Array.from(weights).every((w) => w === weights[0]);
     this.weights = isEqual ? null : Float64Array.from(weights, (w) => w / total);
     this.moments = null;
+    this.column = null;
   }
 
   /** Weight of one member; they sum to one. */
@@ -183,8 +185,14 @@ export class Store {
     return out;
   }
 
-  /** Quantiles of one column of cells: (level, depth). */
+  /** Quantiles of one column of cells: (level, depth). The last ones are kept. */
   profile(ix: number, levels: readonly number[]): Float32Array[] {
+    const asked = [ix, ...levels].join();
+    if (this.column?.asked !== asked) this.column = { asked, found: this.makeProfile(ix, levels) };
+    return this.column.found;
+  }
+
+  private makeProfile(ix: number, levels: readonly number[]): Float32Array[] {
     const { nx, nz } = this.grid;
     const n = this.count;
     const found = levels.map(() => new Float32Array(nz).fill(NaN));
@@ -290,6 +298,7 @@ export class Store {
 
   private forget(): void {
     this.moments = null;
+    this.column = null;
     this.keys = null;
     this.nSorted = 0;
   }
