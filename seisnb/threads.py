@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from typing import Protocol, TypeVar
@@ -22,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 #: How much the work's threads stand back for others, as ``nice`` has it.
 STEP_BACK = 10
 _is_polite: ContextVar[bool] = ContextVar("seisnb_is_polite", default=False)
+_front: ContextVar[Executor | None] = ContextVar("seisnb_front", default=None)
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -214,14 +215,31 @@ def in_parallel(
                 yield item, future.result()
 
 
-def be_polite() -> None:
+def be_polite(front: Executor | None = None) -> None:
     """Let this thread, and the threads of its work, stand back for whoever waits for an answer.
 
     For work behind a page: the page's own thread and the browser come first. There is no way back;
     call it in a thread that ends with the work. Where threads have no priority nothing happens.
+
+    Parameters
+    ----------
+    front : Executor, optional
+        Threads that do not stand back, for what the work does :func:`in_front`.
     """
     _is_polite.set(True)
+    _front.set(front)
     _step_back()
+
+
+def in_front(work: Callable[[], ResultT]) -> ResultT:
+    """Do work that somebody waits for now, such as the end of a run, without standing back."""
+    front = _front.get()
+    if front is None:
+        return work()
+    context = copy_context()
+    context.run(_is_polite.set, False)
+    context.run(_front.set, None)
+    return front.submit(context.run, work).result()
 
 
 def _step_back() -> None:

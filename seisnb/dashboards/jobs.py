@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -49,8 +49,9 @@ class Job(traitlets.HasTraits):
 
     Notes
     -----
-    The work stands back for whoever waits for an answer; its reports and its result are passed on
-    by a thread that does not, so that nobody waits for a lock that such work holds.
+    The work stands back for whoever waits for an answer, but not what it does
+    :func:`~seisnb.threads.in_front`; its reports and its result are passed on by a thread that does
+    not either, so that nobody waits for a lock that such work holds.
     """
 
     status = traitlets.Enum(
@@ -119,13 +120,16 @@ class Job(traitlets.HasTraits):
     def _run(self, work: Work, deliver: Callable[[Any], None], hear: Callable[[Any], None]) -> None:
         reports: SimpleQueue[Any] = SimpleQueue()
         result: Future[Any] = Future()
+        front = ThreadPoolExecutor(1, thread_name_prefix="seisnb-front")
+        front.submit(int).result()  # its thread has the priority of the one that starts it
 
         def behind() -> None:
-            be_polite()
+            be_polite(front)
             try:
                 result.set_result(work(reports.put, self._stop.is_set))
             except BaseException as error:  # noqa: BLE001 (raised again where it is asked for)
                 result.set_exception(error)
+            front.shutdown()
             reports.put(_END)
 
         try:

@@ -17,7 +17,7 @@ from seisnb.inference.rml import mean_chi2
 from seisnb.io.results import check_growing, growing_ensemble, open_ensemble
 from seisnb.prior import PriorConfig
 from seisnb.survey import used_picks
-from seisnb.threads import single_threaded, worker_count
+from seisnb.threads import in_front, single_threaded, worker_count
 from seisnb.tomography.checkpoint import check_checkpoint, open_checkpoint
 from seisnb.tomography.config import (
     MAP_SOURCES,
@@ -182,10 +182,12 @@ def invert(
         shape = len(found), depth.size, problem.prior.grid.n_easting
         if out is None:
             velocity = np.empty(shape, np.float32)
-            return with_velocity(assemble(velocity), velocity)
+            return with_velocity(in_front(lambda: assemble(velocity)), velocity)
         if ranks.is_first():
             with growing_ensemble(out, where="invert") as growing:
-                growing.finish(assemble(growing.members(shape)), VELOCITY_ATTRIBUTES)
+                growing.finish(
+                    in_front(lambda: assemble(growing.members(shape))), VELOCITY_ATTRIBUTES
+                )
         ranks.first_says(None)  # it is written
         return open_ensemble(out, load=False)
 

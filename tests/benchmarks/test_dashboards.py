@@ -260,24 +260,7 @@ def test_the_page_answers_while_an_inversion_runs(page, lab, folder):
     print()
     _, p90 = told("input to its answer, while running", times["answer"])
     told("input to another figure", times["figure"])
-    heard, ended = page.evaluate(
-        """async () => {
-          const cancel = [...document.querySelectorAll(".seisnb-app button")]
-            .find((e) => e.innerText.trim() === "Cancel" && e.offsetParent);
-          const words = () => document.querySelector(".seisnb-status").innerText;
-          const start = performance.now();
-          cancel.click();
-          const until = async (is) => {
-            while (!is() && performance.now() - start < 60000)
-              await new Promise(requestAnimationFrame);
-            return (performance.now() - start) / 1000;
-          };
-          return [
-            await until(() => /Stopping|Cancelled/.test(words())),
-            await until(() => words().includes("Cancelled")),
-          ];
-        }"""
-    )
+    heard, ended = acting.time_press(page, "Cancel", "Stopping|Cancelled", "Cancelled")
     print(f"  cancel heard after {heard:.2f} s, ended after {ended:.2f} s")
     assert p90 <= 100
     assert ended <= 1.0

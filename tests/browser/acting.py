@@ -71,6 +71,32 @@ def await_status(page: Page, pattern: str, timeout: float = 60_000) -> str:
     return page.locator(STATUS).inner_text()
 
 
+def time_press(page: Page, label: str, *patterns: str) -> list[float]:
+    """Press a button; seconds in the page until the status line matches each pattern in turn."""
+    button(page, label).scroll_into_view_if_needed()
+    seconds = page.evaluate(
+        """async ([selector, label, patterns]) => {
+          const pressed = [...document.querySelectorAll(`${selector} button`)]
+            .find((e) => e.innerText.trim() === label && e.offsetParent);
+          const words = () => document.querySelector(".seisnb-status").innerText;
+          const start = performance.now();
+          pressed.click();
+          const times = [];
+          for (const pattern of patterns) {
+            while (!new RegExp(pattern).test(words())) {
+              if (performance.now() - start > 60000)
+                throw new Error(`${label}: no ${pattern} in a minute, but ${words()}`);
+              await new Promise(requestAnimationFrame);
+            }
+            times.push((performance.now() - start) / 1000);
+          }
+          return times;
+        }""",
+        [APP, label, patterns],
+    )
+    return list(seconds)
+
+
 def alert(page: Page) -> str:
     return page.locator(ALERT).inner_text().strip()
 

@@ -1,6 +1,8 @@
 """Background work: progress, cancel, failure, and what an observer may rely on."""
 
 import contextvars
+import os
+import sys
 import threading
 import time
 
@@ -8,6 +10,7 @@ import pytest
 
 from seisnb.conventions import Cancelled, InputError
 from seisnb.dashboards.jobs import Job
+from seisnb.threads import STEP_BACK, in_front, in_parallel
 
 
 def run(work, interval=0.0):
@@ -143,6 +146,28 @@ def test_work_runs_in_the_callers_context():
     name.set("cell 4")
     _, results, _ = run(lambda report, stop: name.get())
     assert results == ["cell 4"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_work_stands_back_but_not_its_end():
+    def niceness(_=None):
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def work(report, stop):
+        items = in_parallel(niceness, [0, 1], n_workers=2)
+        nested = in_front(lambda: list(in_parallel(niceness, [0, 1], n_workers=2)))
+        return niceness(), [own for _, own in items], in_front(niceness), [n for _, n in nested]
+
+    here = niceness()
+    _, [(behind, items, front, nested)], _ = run(work)
+    assert here < STEP_BACK
+    assert [behind, *items] == [STEP_BACK] * 3
+    assert [front, *nested] == [here] * 3
+
+
+def test_what_goes_wrong_in_front_is_told():
+    job, _, _ = run(lambda report, stop: in_front(lambda: 1 // 0))
+    assert (job.status, job.error[:17]) == ("failed", "ZeroDivisionError")
 
 
 def test_cancel_when_idle_does_nothing():
