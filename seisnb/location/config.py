@@ -76,6 +76,13 @@ class LocationConfig:
             "its kind, so that intervals are not those of the few"
         ),
     )
+    n_variants: int = field(
+        default=256,
+        metadata=about(
+            "models, each with draws of its errors, that an event is located with, at least; four "
+            "times as many where few of them fit"
+        ),
+    )
     station_terms: TermsOption = field(
         default="given",
         metadata=about(
@@ -154,6 +161,7 @@ class LocationConfig:
             "depth_range": (self._is_range(self.depth_range), "two finite, increasing depths [km]"),
             "min_picks": (self.min_picks >= 4, "4 or more: there are four unknowns"),
             "min_stations": (self.min_stations >= 2, "2 or more"),
+            "n_variants": (16 <= self.n_variants <= 16_384, "16 to 16384"),
             "n_samples": (100 <= self.n_samples <= 100_000, "100 to 100000"),
             "cell_tolerance": (0.05 <= self.cell_tolerance <= 2.0, "0.05 to 2"),
             "table_step": (self.table_step is None or self.table_step > 0, "above 0 km"),

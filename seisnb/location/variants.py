@@ -20,10 +20,10 @@ from scipy.stats import norm, qmc
 
 Array = NDArray[np.float64]
 
-#: Members with their variants, at least; and where few of them fit.
-N_VARIANTS, N_FINER = 256, 1024
-#: Effective number of members or variants below which an event is located with more of them.
-LEAST_EFFECTIVE = 24.0
+#: Times as many variants where few of them fit.
+FINER = 4
+#: Effective number of them, as a share of the least number, below which few fit.
+LEAST_EFFECTIVE = 0.09375
 #: Width of the kernels in standard deviations of the ensemble: Silverman's rule for a hundred to a
 #: few hundred members in eight dimensions. Fewer effective members than the second are too few to
 #: have a covariance.
@@ -73,7 +73,7 @@ def draw_variants(
     shear_std: float,
     seed: int,
     *,
-    n_least: int = N_VARIANTS,
+    n_least: int,
     is_blended: bool = False,
 ) -> Variants | None:
     """Variants of every member, drawn evenly; None where each would be its member.

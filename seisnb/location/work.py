@@ -16,7 +16,7 @@ from seisnb.location.prepare import Prepared
 from seisnb.location.result import Located
 from seisnb.location.space import Space
 from seisnb.location.terms import Terms
-from seisnb.location.variants import LEAST_EFFECTIVE, N_FINER, Variants, draw_variants
+from seisnb.location.variants import FINER, LEAST_EFFECTIVE, Variants, draw_variants
 from seisnb.traveltime.tables import TravelTimeTables
 from seisnb.velocity_models import emptied
 
@@ -83,7 +83,9 @@ class EventWork:
         )
         finer = None  # station terms are means over many events
         if stage == "events":
-            finer = draw_variants(weight, *errors, n_least=N_FINER, is_blended=config.blend_models)
+            finer = draw_variants(
+                weight, *errors, n_least=FINER * config.n_variants, is_blended=config.blend_models
+            )
         space = prepared.space
         return cls(
             events=events, tables=prepared.tables, single=prepared.single,
@@ -91,8 +93,8 @@ class EventWork:
             northing=prepared.stations["northing"].values.astype(float),
             space=replace(space, sections=tuple(emptied(group) for group in space.sections)),
             noise=prepared.noise, config=config, terms=terms, prior=prepared.ensemble.log_weight,
-            variants=draw_variants(weight, *errors), finer=finer, trials=trials,
-            n_samples=n_samples,
+            variants=draw_variants(weight, *errors, n_least=config.n_variants), finer=finer,
+            trials=trials, n_samples=n_samples,
         )  # fmt: skip
 
     @property
@@ -109,7 +111,8 @@ class EventWork:
             return self._posterior(index, tables, prior, variants, is_cancelled)
 
         multi = by(self.tables, self.prior, self.variants)
-        if multi.n_effective < LEAST_EFFECTIVE and self.finer is not None:
+        is_few = multi.n_effective < LEAST_EFFECTIVE * self.config.n_variants
+        if is_few and self.finer is not None:
             # what the picks say of each model is said by the models themselves
             multi = replace(
                 by(self.tables, self.prior, self.finer),

@@ -52,7 +52,7 @@ from seisnb.location.station_depths import check_station_depths
 from seisnb.projection import Projection
 
 #: What makes the first answer quick.
-QUICK_SAMPLES, QUICK_TOLERANCE = 300, 1.0
+QUICK_SAMPLES, QUICK_VARIANTS, QUICK_TOLERANCE = 300, 64, 1.5
 #: Rest after the last change before the full answer is computed [s].
 REST = 0.25
 #: Distance from the boundary [km] whose probability is told.
@@ -291,7 +291,7 @@ class LocationController(Controller):
             checked = replace(config, check_station_depths=False, n_workers=1)
             quick = replace(
                 checked, n_samples=QUICK_SAMPLES, cell_tolerance=QUICK_TOLERANCE,
-                blend_models=False,
+                n_variants=QUICK_VARIANTS, blend_models=False,
             )  # fmt: skip
             found = once(quick)
             if is_old():
