@@ -9,12 +9,15 @@ from collections.abc import Callable, Collection
 from typing import Any, Literal, Union, get_args, get_origin
 
 import ipywidgets as widgets
+from ipywidgets.widgets.widget_bool import CheckboxStyle
+from ipywidgets.widgets.widget_description import DescriptionStyle
+from ipywidgets.widgets.widget_string import TextStyle
 
+from seisnb.dashboards.looks import shared
 from seisnb.settings import Setting, list_settings, make_configs
 
 AUTO = "auto"
-_LABEL = {"description_width": "170px"}
-_WIDE = widgets.Layout(width="auto", max_width="360px")
+_LABEL_WIDTH = "170px"
 
 
 class Form:
@@ -89,13 +92,18 @@ def text_control(label: str, value: str = "", *, hint: str = "", tip: str = "") 
         placeholder=hint,
         tooltip=tip,
         continuous_update=False,
-        style=_LABEL,
-        layout=_WIDE,
+        style=shared(TextStyle, description_width=_LABEL_WIDTH),
+        layout=_wide(),
     )
 
 
 def choice_control(
-    label: str, options: Collection[object], value: object, *, tip: str = ""
+    label: str,
+    options: Collection[object],
+    value: object,
+    *,
+    tip: str = "",
+    label_width: str = _LABEL_WIDTH,
 ) -> widgets.Dropdown:
     """A labelled choice."""
     return widgets.Dropdown(
@@ -103,9 +111,22 @@ def choice_control(
         value=value,
         description=label,
         tooltip=tip,
-        style=_LABEL,
-        layout=_WIDE,
+        style=shared(DescriptionStyle, description_width=label_width),
+        layout=_wide(),
     )
+
+
+def check_control(label: str, *, value: bool, tip: str = "") -> widgets.Checkbox:
+    """A labelled box to be ticked."""
+    return widgets.Checkbox(
+        value=value, description=label, tooltip=tip, indent=False, style=shared(CheckboxStyle),
+        layout=_wide(),
+    )  # fmt: skip
+
+
+def _wide() -> widgets.Layout:
+    """As wide as the form."""
+    return shared(widgets.Layout, width="auto", max_width="360px")
 
 
 def _control(setting: Setting) -> widgets.Widget:
@@ -113,15 +134,20 @@ def _control(setting: Setting) -> widgets.Widget:
     unit = f" [{setting.unit}]" if setting.unit not in ("", "1") else ""
     label = setting.name.replace("_", " ").capitalize() + unit
     value = _shown(setting, setting.default)
-    common = {"description": label, "tooltip": setting.help, "style": _LABEL, "layout": _WIDE}
     if get_origin(setting.annotation) is Literal:
         return choice_control(label, get_args(setting.annotation), value, tip=setting.help)
     if setting.annotation is bool:
-        return widgets.Checkbox(value=value, indent=False, **{**common, "style": {}})
-    if setting.annotation is int:
-        return widgets.IntText(value=value, continuous_update=False, **common)
-    if setting.annotation is float:
-        return widgets.FloatText(value=value, continuous_update=False, **common)
+        return check_control(label, value=value, tip=setting.help)
+    if setting.annotation in (int, float):
+        kind = widgets.IntText if setting.annotation is int else widgets.FloatText
+        return kind(
+            value=value,
+            description=label,
+            tooltip=setting.help,
+            continuous_update=False,
+            style=shared(DescriptionStyle, description_width=_LABEL_WIDTH),
+            layout=_wide(),
+        )
     return text_control(label, value, hint=AUTO, tip=setting.help)
 
 

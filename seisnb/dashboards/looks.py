@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
+from ipywidgets.widgets.widget_string import HTMLStyle
 
 CSS = """<style>
 .seisnb-app { font-size: 13px; }
@@ -31,33 +32,57 @@ CSS = """<style>
 </style>"""
 
 
-def button(label: str, icon: str, tip: str, **options: Any) -> widgets.Button:
+LookT = TypeVar("LookT", widgets.Layout, widgets.Style)
+_looks: dict[tuple[object, ...], widgets.Widget] = {}
+
+
+def shared(kind: type[LookT], **traits: str) -> LookT:
+    """One style or layout for all that look the same, not to be changed.
+
+    Every style and layout is a model of its own in the page; one each would be most of its models.
+    """
+    key = (kind, *sorted(traits.items()))
+    found = _looks.get(key)
+    if not isinstance(found, kind) or found.comm is None:  # closed with all widgets
+        found = _looks[key] = kind(**traits)
+    return found
+
+
+def button(label: str, icon: str, tip: str, *, width: str = "", **options: Any) -> widgets.Button:
     """A button with an icon and a tip."""
-    return widgets.Button(description=label, icon=icon, tooltip=tip, **options)
+    look = {"width": width} if width else {}
+    return widgets.Button(
+        description=label, icon=icon, tooltip=tip, style=shared(widgets.ButtonStyle),
+        layout=shared(widgets.Layout, **look), **options,
+    )  # fmt: skip
 
 
 def small_button(label: str, icon: str, tip: str, **options: Any) -> widgets.Button:
     """A button as wide as its words."""
-    return button(label, icon, tip, layout=widgets.Layout(width="auto"), **options)
+    return button(label, icon, tip, width="auto", **options)
+
+
+def words(html: str = "", *, kind: str = "") -> widgets.HTML:
+    """Text of a class ``seisnb-<kind>``; the caller escapes what came from files."""
+    box = widgets.HTML(html, style=shared(HTMLStyle), layout=shared(widgets.Layout))
+    if kind:
+        box.add_class(f"seisnb-{kind}")
+    return box
 
 
 def message(role: str) -> widgets.HTML:
     """A line of text that screen readers announce when it changes."""
-    box = widgets.HTML()
-    box.add_class(f"seisnb-{role}")
-    return box
+    return words(kind=role)
 
 
 def text_box(html: str = "") -> widgets.HTML:
     """Text with tables; the caller escapes what came from files."""
-    box = widgets.HTML(html)
-    box.add_class("seisnb-text")
-    return box
+    return words(html, kind="text")
 
 
 def wrapped_row(*children: widgets.Widget) -> widgets.HBox:
     """Widgets side by side, under each other where there is no room."""
-    return widgets.HBox(list(children), layout=widgets.Layout(flex_flow="row wrap"))
+    return widgets.HBox(list(children), layout=shared(widgets.Layout, flex_flow="row wrap"))
 
 
 def empty_html(text: str) -> str:

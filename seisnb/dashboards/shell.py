@@ -10,8 +10,8 @@ import ipywidgets as widgets
 
 from seisnb.dashboards.a11y import A11y
 from seisnb.dashboards.controller import Controller
-from seisnb.dashboards.controls import text_control
-from seisnb.dashboards.looks import CSS, button, message, small_button, wrapped_row
+from seisnb.dashboards.controls import check_control, text_control
+from seisnb.dashboards.looks import CSS, button, message, small_button, words, wrapped_row
 
 
 class SessionController(Protocol):
@@ -46,19 +46,16 @@ class Shell:
         self.controller: Controller = controller
         session: SessionController = controller
         self._session = session
-        self.title = widgets.HTML()
-        self.title.add_class("seisnb-title")
+        self.title = words(kind="title")
         self.undo = small_button("Undo", "undo", "Go one step back")
         self.redo = small_button("Redo", "repeat", "Go one step forth")
         self.status, self.alert = message("status"), message("alert")
-        self.code = widgets.HTML()
+        self.code = words()
         self.session_folder = text_control("Session folder", hint="a folder")
         self.session_folder.value = session_folder
         self.save_session = button("Save session", "save", "State, links to the data, results")
         self.restore_session = button("Restore session", "upload", "Bring a saved session back")
-        self.allow_changed = widgets.Checkbox(
-            value=False, description="Accept data that have changed", indent=False
-        )
+        self.allow_changed = check_control("Accept data that have changed", value=False)
         self.undo.on_click(lambda _: controller.undo())
         self.redo.on_click(lambda _: controller.redo())
         self.save_session.on_click(lambda _: session.save_session(self.session_folder.value))
@@ -90,7 +87,7 @@ class Shell:
     def around(self, body: widgets.Widget) -> list[widgets.Widget]:
         """Children of the app, with the body in their middle."""
         top = wrapped_row(self.title, self.undo, self.redo)
-        return [widgets.HTML(CSS), top, self.alert, body, self.foot, A11y()]
+        return [words(CSS), top, self.alert, body, self.foot, A11y()]
 
     def refresh(self) -> None:
         """Show the code anew: the data have changed."""

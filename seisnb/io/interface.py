@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.interpolate import RegularGridInterpolator
 
 from seisnb.conventions import FileFormatError, GeometryError, InputError
 from seisnb.projection import Projection
@@ -209,6 +208,8 @@ def _resampled(
     north = y.min() + rise * rows
     lon, lat = place.inverse(east, north)
     at = np.stack([lat, (lon - longitude[0]) % 360.0 + longitude[0]], axis=-1)
+    from scipy.interpolate import RegularGridInterpolator  # half a second that few need
+
     read = RegularGridInterpolator((latitude, longitude), depth, bounds_error=False)
     return east, north, np.asarray(read(at), float)
 

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 import xarray as xr
 
-from seisnb.dashboards.controls import choice_control, text_control
+from seisnb.dashboards.controls import check_control, choice_control, text_control
 from seisnb.dashboards.jobs import Job
 from seisnb.dashboards.location.controller import LocationController
 from seisnb.dashboards.location.event_list import EventList
@@ -132,10 +132,7 @@ class LocationDashboard(widgets.VBox):
             "Likelihood", ("student", "gaussian", "edt"), state.likelihood,
             tip="Of the picks; student and edt forgive wild ones",
         )  # fmt: skip
-        self.phases = {
-            name: widgets.Checkbox(value=True, description=f"Use {name}", indent=False)
-            for name in ("P", "S")
-        }
+        self.phases = {name: check_control(f"Use {name}", value=True) for name in ("P", "S")}
         self.stations = widgets.SelectMultiple(
             options=[], rows=9, description="Stations used",
             tooltip="Take stations out by Ctrl-click or Ctrl-Space", style=_LABEL,

@@ -119,8 +119,9 @@ class SlipDashboard(widgets.VBox):
         self.open_button = button("Open", "folder-open", "Read the files named above")
         self.result_path = text_control("File of a result", hint="slip.nc")
         self.result_button = button("Open result", "folder-open", "Look at a result that was saved")
-        self.runs = choice_control("Result", [("none", "")], "", tip="The result on show")
-        self.runs.style.description_width = "70px"
+        self.runs = choice_control(
+            "Result", [("none", "")], "", tip="The result on show", label_width="70px"
+        )
         self.folder = text_control("Results in folder", state.folder)
         self.save_button = button("Save", "save", "Data, report, notebook")
 

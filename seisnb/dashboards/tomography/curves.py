@@ -15,7 +15,7 @@ from seisnb.dashboards import figures
 from seisnb.dashboards.controls import AUTO, text_control
 from seisnb.dashboards.figures.style import display_of
 from seisnb.dashboards.in_sight import InSight
-from seisnb.dashboards.looks import small_button
+from seisnb.dashboards.looks import small_button, wrapped_row
 from seisnb.dashboards.pane import BokehPane
 from seisnb.dashboards.tomography.controller import TomographyController
 from seisnb.dashboards.tomography.pick_numbers import format_picks, parse_picks
@@ -66,13 +66,11 @@ class CurvesPanel(InSight):
         controller.state.observe(controller.guarded(self.refresh), "reduction_velocity")
         self.widget = widgets.VBox(
             [
-                widgets.HBox([self.selected, self.mute, self.restore, self.restore_all]),
-                widgets.HBox([self.reduction]),
+                wrapped_row(self.selected, self.mute, self.restore, self.restore_all),
+                self.reduction,
                 self.pane,
             ]
         )
-        for box in self.widget.children[:2]:
-            box.layout.flex_flow = "row wrap"
         self._shown: xr.Dataset | None = None
         self._marks: figures.Marks | None = None
         self.refresh()

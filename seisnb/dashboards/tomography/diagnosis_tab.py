@@ -9,6 +9,7 @@ from bokeh.layouts import row
 
 from seisnb.dashboards import figures
 from seisnb.dashboards.diagnosis import diagnosis_rows, diagnosis_table
+from seisnb.dashboards.looks import words
 from seisnb.dashboards.pane import BokehPane
 from seisnb.dashboards.tomography.controller import TomographyController
 
@@ -36,7 +37,7 @@ class DiagnosisPanel:
 
     def __init__(self, controller: TomographyController) -> None:
         self.controller = controller
-        self.verdict, self.table = widgets.HTML(), widgets.HTML()
+        self.verdict, self.table = words(), words()
         self.pane = BokehPane(description=_EMPTY)
         self.widget = widgets.VBox([self.verdict, self.pane, self.table])
         self.widget.add_class("seisnb-diagnosis")
