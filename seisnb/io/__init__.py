@@ -3,19 +3,9 @@
 Lengths come out in km, times in s, depth positive down from sea level, whatever the file holds.
 """
 
-from seisnb.io.events import (
-    ARRIVAL_FORMATS,
-    STATION_FORMATS,
-    detect_arrival_format,
-    read_arrivals,
-    read_stations,
-    write_arrivals_csv,
-    write_nonlinloc,
-    write_quakeml,
-)
-from seisnb.io.interface import read_interface
-from seisnb.io.models import read_models
-from seisnb.io.offsets import read_offsets
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from seisnb.io.pick_std import PickStd, parse_pick_std
 from seisnb.io.picks import PICK_FORMATS, PickSummary, describe_picks, read_picks, write_picks
 from seisnb.io.results import (
@@ -27,6 +17,21 @@ from seisnb.io.results import (
     save_slip,
 )
 from seisnb.io.surface import read_surface
+
+if TYPE_CHECKING:
+    from seisnb.io.events import (
+        ARRIVAL_FORMATS,
+        STATION_FORMATS,
+        detect_arrival_format,
+        read_arrivals,
+        read_stations,
+        write_arrivals_csv,
+        write_nonlinloc,
+        write_quakeml,
+    )
+    from seisnb.io.interface import read_interface
+    from seisnb.io.models import read_models
+    from seisnb.io.offsets import read_offsets
 
 __all__ = [
     "ARRIVAL_FORMATS",
@@ -55,3 +60,12 @@ __all__ = [
     "write_picks",
     "write_quakeml",
 ]
+
+_HOMES = {"read_interface": "interface", "read_models": "models", "read_offsets": "offsets"}
+
+
+def __getattr__(name: str) -> object:
+    """Load on first use what reads places on Earth: a survey needs neither PROJ nor XML."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"seisnb.io.{_HOMES.get(name, 'events')}"), name)

@@ -107,7 +107,7 @@ def line_figure(survey: xr.Dataset, *, frame_width: int = 560) -> Line:
         "x", "y", source=mark, size=17, marker="circle", fill_color=None, line_color=SHOT,
         line_width=2, name="gather_mark",
     )  # fmt: skip
-    plot.toolbar.active_tap = plot.select_one({"type": TapTool})
+    plot.toolbar.active_tap = next(each for each in plot.tools if isinstance(each, TapTool))
     add_legend(plot, legend)
     return Line(plot=plot, instruments=instruments, paths=paths, mark=mark)
 

@@ -13,7 +13,6 @@ from bokeh.models import (
     Column,
     ColumnDataSource,
     HoverTool,
-    Legend,
     LegendItem,
     LinearColorMapper,
     Range1d,
@@ -192,15 +191,15 @@ class Marks:
     @classmethod
     def of(cls, curves: Column | figure) -> Marks:
         """The parts of curves that :func:`travel_time_curves` made."""
-        by_name: dict[str, list[BooleanFilter]] = {"used": [], "muted": []}
-        for each in curves.select({"type": BooleanFilter}):
-            by_name[each.name].append(each)
-        items = curves.select_one({"type": Legend}).items
+        parts = curves.references()  # once: Bokeh goes through all of them for every selection
+        filters = [each for each in parts if isinstance(each, BooleanFilter)]
+        items = [each for each in parts if isinstance(each, LegendItem)]
         return cls(
-            source=curves.select_one({"name": "pick_source"}),
-            used=by_name["used"], muted=by_name["muted"],
+            source=next(each for each in parts if each.name == "pick_source"),
+            used=[each for each in filters if each.name == "used"],
+            muted=[each for each in filters if each.name == "muted"],
             label=next(item for item in items if item.label.value == _MUTED_LABEL),
-        )  # fmt: skip
+        )
 
 
 def mark_muted(

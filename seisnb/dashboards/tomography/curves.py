@@ -121,8 +121,10 @@ class CurvesPanel(InSight):
             reduction_velocity=np.inf if reduction == 0 else reduction,
             frame_width=FRAME_WIDTH,
         )
-        for plot in curves.select({"type": Plot}):
-            plot.toolbar.active_drag = plot.select_one({"type": BoxSelectTool})
+        for plot in [curves] if isinstance(curves, Plot) else curves.children:
+            plot.toolbar.active_drag = next(
+                each for each in plot.tools if isinstance(each, BoxSelectTool)
+            )
         self._marks = figures.Marks.of(curves)
         self._marks.source.selected.on_change("indices", self._on_selection)
         n_picks = dataset.sizes["pick"]
