@@ -16,7 +16,7 @@ from seisnb.conventions import STATIONS, InputError, check_dataset
 from seisnb.handles import Handles, Progress
 from seisnb.location.config import LocationConfig
 from seisnb.location.density import Noise
-from seisnb.location.space import Space, space_of
+from seisnb.location.space import Space, region_of, space_of
 from seisnb.threads import single_threaded, worker_count
 from seisnb.traveltime.layered import layered_times
 from seisnb.traveltime.tables import TravelTimeTables, build_tables
@@ -229,11 +229,11 @@ def reused(
     at = np.isin(own["station"].values, names)
     for name in ("term_p", "term_s"):
         own[name].values[at] = given[name].values
-    space = space_of(prepared.stations, ensemble, config)
-    if space.region != prepared.space.region:
+    region = region_of(prepared.stations, ensemble, config)
+    if region != prepared.space.region:
         raise InputError(
             f"locate: the travel times were prepared for {prepared.space.region}, the "
-            f"configuration asks for {space.region}. Prepare anew with this configuration."
+            f"configuration asks for {region}. Prepare anew with this configuration."
         )
     single = prepared.single if config.single_model else None
     is_reweighted = not np.array_equal(ensemble.log_weight, prepared.ensemble.log_weight)
@@ -241,7 +241,7 @@ def reused(
     if mean is not None:
         with single_threaded():  # other weights have another mean
             single = build_tables(
-                prepared.stations, mean, space.region, step=config.table_step,
+                prepared.stations, mean, region, step=config.table_step,
                 n_workers=worker_count(config.n_workers),
             )  # fmt: skip
     return replace(

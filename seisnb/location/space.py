@@ -78,15 +78,14 @@ class Space:
         return np.where(inside, -np.log(np.prod(self.high - self.low)), -np.inf)
 
 
-def space_of(stations: xr.Dataset, ensemble: VelocityEnsemble, config: LocationConfig) -> Space:
-    """The space that a configuration asks for, or one around the stations within the models.
+def region_of(stations: xr.Dataset, ensemble: VelocityEnsemble, config: LocationConfig) -> Region:
+    """The region that a configuration asks for, or one around the stations within the models.
 
     Raises
     ------
     GeometryError
         The region lies outside of the models.
     """
-    sections = tuple(g for g in ensemble.groups if isinstance(g, SectionGroup))
     easting, northing = (
         (low - pad, high + pad)
         for low, high, pad in (_padded(stations[name].values) for name in ("easting", "northing"))
@@ -100,18 +99,30 @@ def space_of(stations: xr.Dataset, ensemble: VelocityEnsemble, config: LocationC
             northing = _within(northing, group.northing, "northing")
         if not isinstance(group, LayeredGroup):
             top, bottom = _within((top, bottom), group.depth, "depth")
+    return Region(easting=easting, northing=northing, depth=(top, bottom))
+
+
+def space_of(stations: xr.Dataset, ensemble: VelocityEnsemble, config: LocationConfig) -> Space:
+    """The rock in the region of a configuration, as :func:`region_of`.
+
+    Raises
+    ------
+    GeometryError
+        There is no rock in the region, or it lies outside of the models.
+    """
+    sections = tuple(g for g in ensemble.groups if isinstance(g, SectionGroup))
+    region = region_of(stations, ensemble, config)
     space = Space(
-        region=Region(easting=easting, northing=northing, depth=(top, bottom)),
-        sections=sections,
-        stations=None if sections else _places(stations),
+        region=region, sections=sections, stations=None if sections else _places(stations)
     )
     grid = [np.linspace(a, b, 24) for a, b in zip(space.low, space.high, strict=True)]
     points = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 3)
     if not np.isfinite(space.log_prior(points)).any():
         raise GeometryError(
-            f"locate: the region, easting {_told(easting)}, northing {_told(northing)}, depth "
-            f"{_told((top, bottom))} km, holds no rock of the velocity models. Choose another "
-            "region or depth_range, or check the models' origin and azimuth."
+            f"locate: the region, easting {_told(region.easting)}, northing "
+            f"{_told(region.northing)}, depth {_told(region.depth)} km, holds no rock of the "
+            "velocity models. Choose another region or depth_range, or check the models' origin "
+            "and azimuth."
         )
     return space
 
