@@ -13,6 +13,7 @@ import pytest
 from seisnb.cli import EXIT_BAD_INPUT, main
 from seisnb.io import open_hypocentres, write_arrivals_csv
 from tests.location.conftest import arrivals_at, network
+from tests.tables import write_stations
 
 TABLE = "depth,vp,vs,vp_grad,vs_grad\n0,{0},2.9,0.05,0.03\n8,6,3.45,0.02,0.01\n"
 
@@ -23,12 +24,7 @@ def files(tmp_path_factory) -> Path:
     stations = network()
     arrivals = arrivals_at(stations, [(4.0, -3.0, 12.0), (-8.0, 6.0, 15.0)])
     write_arrivals_csv(arrivals, folder / "picks.csv")
-    rows = ["station,longitude,latitude,elevation_m"] + [
-        f"{s},{float(stations['longitude'][i]):.6f},{float(stations['latitude'][i]):.6f},"
-        f"{-1e3 * float(stations['depth'][i]):.1f}"
-        for i, s in enumerate(stations["station"].values)
-    ]
-    (folder / "stations.csv").write_text("\n".join(rows) + "\n")
+    write_stations(stations, folder / "stations.csv")
     for k, vp in enumerate((4.9, 5.0, 5.1)):
         (folder / f"m{k}.csv").write_text(TABLE.format(vp))
     return folder

@@ -19,6 +19,7 @@ from seisnb.io import open_slip
 from seisnb.projection import Projection
 from seisnb.slip import SlipConfig, invert_slip
 from seisnb.slip.synthetic import PROJECTION, example_thrust
+from tests.tables import write_offsets
 
 
 def write_mesh(
@@ -59,15 +60,7 @@ def thrust(dip: float) -> tuple[np.ndarray, np.ndarray]:
 def files(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("slip")
     offsets, _, _ = example_thrust(n_sites=15)
-    rows = ["site,lon,lat,east_mm,north_mm,up_mm,sig_e,sig_n,sig_u"]
-    for i, name in enumerate(offsets["site"].values):
-        one = offsets.isel(site=i)
-        values = [*1e3 * one["displacement"].values, *1e3 * one["std"].values]
-        rows.append(
-            f"{name},{float(one['longitude']):.6f},{float(one['latitude']):.6f},"
-            + ",".join(f"{value:.3f}" for value in values)
-        )
-    (folder / "offsets.csv").write_text("\n".join(rows) + "\n")
+    write_offsets(offsets, folder / "offsets.csv")
     for dip, version in ((14, "2.2"), (17, "4.1")):
         write_mesh(folder / f"dip{dip}.msh", *thrust(dip), version=version)
     return folder

@@ -92,6 +92,7 @@ def compare(
                     run()
             wall[n] = min(wall[n], watch.wall)
             core[n] = watch.core / watch.work
+            say(f"  {name}, {n} at work: {watch.wall:.1f} s")
             waste[n] = min(waste[n], 1.0 - watch.work / (n * watch.wall))
     say(
         f"{name}: {wall[1]:.1f} s with one worker, {wall[2]:.1f} s with two, "

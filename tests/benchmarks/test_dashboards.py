@@ -282,6 +282,7 @@ def test_the_posterior_follows_a_control(page, lab, folder):
         """async (n) => {
           const box = [...document.querySelectorAll(".seisnb-app .widget-checkbox")]
             .find((e) => e.innerText.includes("Use S")).querySelector("input");
+          const stations = document.querySelector(".seisnb-app select[multiple]");
           // through small probes: reading large canvases back would be what is measured
           const probe = document.createElement("canvas");
           [probe.width, probe.height] = [160, 160];
@@ -296,20 +297,32 @@ def test_the_posterior_follows_a_control(page, lab, folder):
               sum = (sum * 31 + data[i] + 7 * data[i + 2]) >>> 0;
             return sum;
           }).join();
-          const times = [];
-          for (let k = 0; k < n; k++) {
-            await new Promise((done) => setTimeout(done, 1800));
+          const timed = async (act) => {
+            await new Promise((done) => setTimeout(done, 2500));
             const before = pixels();
             const start = performance.now();
-            box.click();
+            act();
             while (pixels() === before && performance.now() - start < 5000)
               await new Promise(requestAnimationFrame);
-            times.push(performance.now() - start);
+            return performance.now() - start;
+          };
+          const without = (k) => {
+            [...stations.options].forEach((each, i) => { each.selected = i !== k; });
+            stations.dispatchEvent(new Event("change", { bubbles: true }));
+          };
+          const found = { fresh: [], known: [] };
+          for (let k = 0; k < n; k++) {
+            if (k === n / 2) await timed(() => box.click());
+            found.fresh.push(await timed(() => without(k % (n / 2))));
           }
-          return times;
+          for (let k = 0; k < n; k++) found.known.push(await timed(() => box.click()));
+          return found;
         }""",
         N_STEPS,
     )
     print()
-    median, _ = told("S taken out or back: clouds", times)
-    assert median <= 300
+    medians = [
+        told("another station left out: clouds", times["fresh"])[0],
+        told("S taken out or back, as before: clouds", times["known"])[0],
+    ]
+    assert max(medians) <= 300

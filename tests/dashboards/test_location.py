@@ -17,6 +17,7 @@ from seisnb.dashboards.location_report import key_numbers, verdict, write_locati
 from seisnb.io import open_hypocentres
 from seisnb.location import LineBoundary, locate
 from tests.location.conftest import TRUE, arrivals_at, ensemble_of, network, settings
+from tests.tables import write_stations
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,26 @@ def test_a_quick_answer_comes_first_and_agrees_with_the_full_one() -> None:
         spread = float(full["std"].values[0].max())
         assert abs(quick[name].item() - full[name].item()) < 0.35 * spread
     assert quick["std"][0, 2] == pytest.approx(full["std"][0, 2].item(), rel=0.3)
+
+
+def test_what_was_asked_before_is_there_at_once(monkeypatch) -> None:
+    made = dashboard()
+    first = made.event_result
+    made.phases["S"].value = False
+    assert made.controller.wait()
+    seen = []
+    made.controller.observe(
+        lambda change: seen.append((made.controller.is_refined, change["new"])), "event_result"
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("seisnb.dashboards.location.controller.locate", None)
+        made.phases["S"].value = True
+        assert made.controller.wait()
+    assert [refined for refined, _ in seen] == [True]
+    assert seen[0][1] is first
+    made.stations.value = made.stations.options[:6]  # never asked: located
+    assert made.controller.wait()
+    assert made.event_result["n_stations"].item() == 6
 
 
 def test_only_the_last_of_quick_changes_is_located() -> None:
@@ -253,14 +274,7 @@ def test_an_empty_dashboard_opens_files_and_its_code_does_the_same(tmp_path) -> 
     stations = network()
     arrivals = arrivals_at(stations, [TRUE, (-10.0, 6.0, 18.0)])
     write_arrivals_csv(arrivals, tmp_path / "picks.csv")
-    rows = ["station,longitude,latitude,elevation_km"] + [
-        f"{n},{x},{y},{-z}"
-        for n, x, y, z in zip(
-            stations["station"].values, stations["longitude"].values,
-            stations["latitude"].values, stations["depth"].values, strict=True,
-        )
-    ]  # fmt: skip
-    (tmp_path / "stations.csv").write_text("\n".join(rows))
+    write_stations(stations, tmp_path / "stations.csv")
     for k in range(3):
         table = "\n".join(f"{z},{5 + 0.1 * k + 0.05 * z}" for z in range(0, 41, 5))
         (tmp_path / f"vel_{k}.csv").write_text(f"depth,vp\n{table}\n")

@@ -14,6 +14,7 @@ from seisnb.geodesy import make_offsets
 from seisnb.io import open_slip
 from seisnb.projection import Projection
 from seisnb.slip import invert_slip
+from tests.tables import write_offsets
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
@@ -80,12 +81,7 @@ def test_a_session_comes_back_and_changed_data_are_refused(run, structures, tmp_
 
 def write_files(folder, offsets, structures) -> None:
     """A table of sites, and the fault as a mesh in degrees."""
-    rows = ["site,lon,lat,east,north,up,sig_e,sig_n,sig_u"]
-    for i, name in enumerate(offsets["site"].values):
-        values = [*offsets["displacement"].values[i], *offsets["std"].values[i]]
-        place = (offsets["longitude"].values[i], offsets["latitude"].values[i])
-        rows.append(",".join([str(name), *(f"{v:.9g}" for v in (*place, *values))]))
-    (folder / "sites.csv").write_text("\n".join(rows))
+    write_offsets(offsets, folder / "sites.csv", says_mm=False)
     fault = structures.structures[0].fault
     lon, lat = Projection(PROJECTION).inverse(fault.vertices[:, 0], fault.vertices[:, 1])
     points = np.column_stack([lon, lat, -fault.vertices[:, 2]])

@@ -55,6 +55,8 @@ from seisnb.projection import Projection
 QUICK_SAMPLES, QUICK_VARIANTS, QUICK_TOLERANCE = 300, 64, 1.5
 #: Rest after the last change before the full answer is computed [s].
 REST = 0.25
+#: Full answers for one event that are kept: going back to a setting shows its answer at once.
+N_KEPT = 32
 #: Distance from the boundary [km] whose probability is told.
 WITHIN = 2.0
 
@@ -126,6 +128,7 @@ class LocationController(Controller):
         self.latest = Latest(self.reporting)
         self.prepared: Prepared | None = None
         self._located: tuple[Any, ...] = ()
+        self._kept: dict[str, xr.Dataset] = {}
         self._trial_worker, self._gain_worker = Latest(self.reporting), Latest(self.reporting)
         if (arrivals is None, stations is None, models is None).count(True) not in (0, 3):
             raise InputError(
@@ -245,6 +248,7 @@ class LocationController(Controller):
             self.state.event = names[0]
         self.event_result = self.hypocentres = self.predicted = self.gain = None
         self.prepared, self.is_ready, self._located = None, False, ()
+        self._kept.clear()
         self.note = " ".join(check_station_depths(self.data.stations))
         self.data_number += 1
 
@@ -283,11 +287,16 @@ class LocationController(Controller):
         rows = np.flatnonzero(self.data.arrivals["event"].values.astype(str) == self.state.event)
         arrivals, trial = self.data.arrivals.isel(pick=rows), self._trial_of(self.state.event)
         prepared, stations, models = self.prepared, self.data.stations, self.data.models
+        key = repr(asked)
 
         def once(which: LocationConfig) -> xr.Dataset:
             return locate(arrivals, stations, models, which, prepared=prepared, trial=trial)
 
         def work(is_old: Callable[[], bool]) -> None:
+            known = self._kept.get(key)
+            if known is not None:
+                self._take_event(known, is_refined=True)
+                return
             checked = replace(config, check_station_depths=False, n_workers=1)
             quick = replace(
                 checked, n_samples=QUICK_SAMPLES, cell_tolerance=QUICK_TOLERANCE,
@@ -304,6 +313,9 @@ class LocationController(Controller):
                 time.sleep(0.02)
             found = once(checked)
             if not is_old():
+                self._kept[key] = found
+                for oldest in [*self._kept][:-N_KEPT]:
+                    del self._kept[oldest]
                 self._take_event(found, is_refined=True)
 
         self.latest.ask(work)
