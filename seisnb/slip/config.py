@@ -83,7 +83,13 @@ class SlipConfig:
     n_particles: int = field(
         default=400, metadata=about("particles of the sampler of positive slip")
     )
-    n_moves: int = field(default=8, metadata=about("moves of every particle at every temperature"))
+    n_moves: int = field(
+        default=8,
+        metadata=about(
+            "moves of every particle at every temperature; twice as many where the sampler's "
+            "populations disagree"
+        ),
+    )
     seed: int = field(default=0, metadata=about("random seed"))
     n_workers: int = field(default=0, metadata=about("threads; 0 means all cores"))
 

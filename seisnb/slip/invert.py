@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 #: Independent populations of the sampler, and rounds in which samples are kept.
 N_POPULATIONS, N_ROUNDS = 4, 5
+#: Times as many moves as asked for, one after the other until the populations agree.
+MOVES = (1, 2)
 
 
 def invert_slip(
@@ -221,29 +223,11 @@ def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.i
         log_weight=_weights(problem, which)[:, 0], factors=factors, ranks=ranks,
         amplitude=(float(problem.amplitudes[0]), float(problem.amplitudes[-1])),
     )  # fmt: skip
-    reached = np.zeros(N_POPULATIONS)
-
-    def population(i: int) -> Population | None:
-        def report(at: float) -> None:
-            reached[i] = at
-            tell("slip", int(100 * reached.mean()), 100, f"inverse temperature {at:.3g}")
-
-        return run_population(
-            target, n_particles=-(-config.n_particles // N_POPULATIONS),
-            n_moves=config.n_moves, n_rounds=N_ROUNDS, seed=config.seed * N_POPULATIONS + i,
-            is_cancelled=handles.is_cancelled, report=report,
-        )  # fmt: skip
-
-    done = dict(
-        in_parallel(
-            population, list(range(N_POPULATIONS)), n_workers=worker_count(config.n_workers),
-            is_cancelled=handles.is_cancelled,
-        )
-    )  # fmt: skip
-    found = [done.get(i) for i in range(N_POPULATIONS)]
-    whole = [each for each in found if each is not None]
-    if len(whole) < N_POPULATIONS:
-        raise Cancelled("invert_slip: cancelled before slip was known; nothing to return.")
+    for times in MOVES:
+        whole = _populations(target, config, times * config.n_moves, handles, tell)
+        convergence = _convergence(problem, whole)
+        if convergence.is_good:
+            break
     evidence = np.array([each.log_evidence for each in whole])
     # populations count by their evidence, as in one large population
     share = np.exp(evidence - evidence.max())
@@ -267,8 +251,39 @@ def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.i
         ),
         log_evidence=float(logsumexp(evidence) - np.log(N_POPULATIONS)) + volume,
         wbic=float(share @ [each.wbic for each in whole]) - volume,
-        convergence=_convergence(problem, whole),
+        convergence=convergence,
     )  # fmt: skip
+
+
+def _populations(
+    target: Target, config: SlipConfig, n_moves: int, handles: Handles, tell: Tell
+) -> list[Population]:
+    """Populations that know nothing of each other."""
+    reached = np.zeros(N_POPULATIONS)
+
+    def population(i: int) -> Population | None:
+        def report(at: float) -> None:
+            reached[i] = at
+            message = f"{n_moves} moves each, inverse temperature {at:.3g}"
+            tell("slip", int(100 * reached.mean()), 100, message)
+
+        return run_population(
+            target, n_particles=-(-config.n_particles // N_POPULATIONS),
+            n_moves=n_moves, n_rounds=N_ROUNDS, seed=config.seed * N_POPULATIONS + i,
+            is_cancelled=handles.is_cancelled, report=report,
+        )  # fmt: skip
+
+    done = dict(
+        in_parallel(
+            population, list(range(N_POPULATIONS)), n_workers=worker_count(config.n_workers),
+            is_cancelled=handles.is_cancelled,
+        )
+    )  # fmt: skip
+    found = [done.get(i) for i in range(N_POPULATIONS)]
+    whole = [each for each in found if each is not None]
+    if len(whole) < N_POPULATIONS:
+        raise Cancelled("invert_slip: cancelled before slip was known; nothing to return.")
+    return whole
 
 
 def _convergence(problem: Problem, populations: list[Population]) -> Convergence:

@@ -18,8 +18,10 @@ from seisnb.slip import (
     structure_ensemble,
     structure_weights,
 )
+from seisnb.slip import invert as engine
 from seisnb.slip.elastic import displacements
 from seisnb.slip.faults import part_of
+from seisnb.slip.synthetic import example_thrust
 from tests.slip.truths import (
     PLAIN,
     PROJECTION,
@@ -236,3 +238,23 @@ def test_offsets_that_cannot_be(values, std, message):
             site=["A", "B"], displacement=values, std=np.full((2, 3), std), easting=[0.0, 1.0],
             northing=[0.0, 1.0], projection=PROJECTION,
         )  # fmt: skip
+
+
+def test_populations_that_disagree_move_twice_as_often(monkeypatch):
+    offsets, structures, _ = example_thrust(n_sites=8)
+    moves, run = [], engine.run_population
+
+    def noted(target, *, n_moves, **options):
+        moves.append(n_moves)
+        return run(target, n_moves=n_moves, **options)
+
+    monkeypatch.setattr(engine, "run_population", noted)
+    few = SlipConfig(n_particles=20, n_moves=1, n_samples=20, single_model=False, seed=1)
+    found = invert_slip(offsets, structures.structures[:2], few)
+    assert found.attrs["verdict"].startswith("NOT CONVERGED")
+    assert moves == [1] * 4 + [2] * 4
+    moves.clear()
+    many = SlipConfig(n_particles=400, n_moves=20, n_samples=20, single_model=False, seed=1)
+    found = invert_slip(offsets, structures.structures[:1], many)
+    assert found["scale_reduction"] <= 1.1
+    assert moves == [20] * 4
