@@ -71,16 +71,19 @@ class BokehPane(anywidget.AnyWidget):
         """Show another model in every view."""
         self._detach()
         self._model = self._attached(model)
-        if description is not None:
-            self.description = description
-        self.revision += 1
+        self._renew(self.description if description is None else description)
 
     def clear(self, text: str) -> None:
         """Show words in the place of the figure."""
         self._detach()
         self._model = None
-        self.description = text
-        self.revision += 1
+        self._renew(text)
+
+    def _renew(self, description: str) -> None:
+        """Have views ask again; one message, so that none has new words on an old figure."""
+        with self.hold_sync():
+            self.description = description
+            self.revision += 1
 
     @contextmanager
     def together(self) -> Iterator[None]:

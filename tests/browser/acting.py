@@ -75,10 +75,10 @@ def time_press(page: Page, label: str, *patterns: str) -> list[float]:
     """Press a button; seconds in the page until the status line matches each pattern in turn."""
     button(page, label).scroll_into_view_if_needed()
     seconds = page.evaluate(
-        """async ([selector, label, patterns]) => {
-          const pressed = [...document.querySelectorAll(`${selector} button`)]
+        """async ([app, status, label, patterns]) => {
+          const pressed = [...document.querySelectorAll(`${app} button`)]
             .find((e) => e.innerText.trim() === label && e.offsetParent);
-          const words = () => document.querySelector(".seisnb-status").innerText;
+          const words = () => document.querySelector(status)?.innerText ?? "";
           const start = performance.now();
           pressed.click();
           const times = [];
@@ -92,7 +92,7 @@ def time_press(page: Page, label: str, *patterns: str) -> list[float]:
           }
           return times;
         }""",
-        [APP, label, patterns],
+        [APP, STATUS, label, patterns],
     )
     return list(seconds)
 
@@ -161,8 +161,8 @@ def click_section(page: Page, x: float, y: float) -> None:
     page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
-def drag_over(page: Page, selector: str, start: tuple[float, float], end: tuple[float, float]):
-    """Drag the mouse over a figure that has come to rest, at shares of its canvas."""
+def await_rest(page: Page, selector: str) -> list[float]:
+    """Wait until a figure neither moves nor grows; x, y, width and height of its canvas."""
     where = (
         "(s) => { const b = canvasesIn(s)[0].getBoundingClientRect();"
         " return [b.x, b.y, b.width, b.height]; }"
@@ -171,10 +171,15 @@ def drag_over(page: Page, selector: str, start: tuple[float, float], end: tuple[
     for _ in range(20):
         now = page.evaluate(where, selector)
         if now == before:
-            break
+            return before
         before = now
         page.wait_for_timeout(300)
-    x, y, width, height = before
+    raise AssertionError(f"{selector} was still moving after 6 s")
+
+
+def drag_over(page: Page, selector: str, start: tuple[float, float], end: tuple[float, float]):
+    """Drag the mouse over a figure that has come to rest, at shares of its canvas."""
+    x, y, width, height = await_rest(page, selector)
     page.mouse.move(x + start[0] * width, y + start[1] * height)
     page.mouse.down()
     page.mouse.move(x + end[0] * width, y + end[1] * height, steps=8)

@@ -124,6 +124,16 @@ def test_show_replaces_the_document_and_the_old_one_falls_silent():
     assert source.selected.indices == []
 
 
+def test_new_words_and_a_new_figure_go_to_the_views_as_one_message(monkeypatch):
+    pane, *_ = make_pane()
+    states = []
+    monkeypatch.setattr(pane, "send_state", lambda key=None: states.append(set(key)))
+    monkeypatch.setattr(type(pane), "comm", "a page")
+    pane.show(figure(width=200, height=100), description="empty axes")
+    pane.clear("nothing yet")
+    assert states == [{"description", "revision"}] * 2
+
+
 def test_nothing_big_is_kept_in_the_widget_state():
     pane, *_ = make_pane()
     state = {k: v for k, v in pane.get_state().items() if k != "_esm"}
