@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from html.parser import HTMLParser
+from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
@@ -14,7 +16,7 @@ from seisnb.dashboards import LocationDashboard
 from seisnb.dashboards.figures.boundary import boundary_panels
 from seisnb.dashboards.figures.location import catalogue_map, event_figure
 from seisnb.dashboards.location_report import key_numbers, verdict, write_location_report
-from seisnb.io import open_hypocentres
+from seisnb.io import open_hypocentres, write_arrivals_csv
 from seisnb.location import LineBoundary, locate
 from tests.location.conftest import TRUE, arrivals_at, ensemble_of, network, settings
 from tests.tables import write_stations
@@ -268,16 +270,45 @@ def test_a_session_comes_back_and_changed_data_are_refused(tmp_path) -> None:
     assert other.controller.wait()
 
 
-def test_an_empty_dashboard_opens_files_and_its_code_does_the_same(tmp_path) -> None:
-    from seisnb.io import write_arrivals_csv
-
+def write_files(folder: Path) -> None:
+    """Arrivals, stations and three models, as a person would bring them."""
     stations = network()
-    arrivals = arrivals_at(stations, [TRUE, (-10.0, 6.0, 18.0)])
-    write_arrivals_csv(arrivals, tmp_path / "picks.csv")
-    write_stations(stations, tmp_path / "stations.csv")
+    write_arrivals_csv(arrivals_at(stations, [TRUE, (-10.0, 6.0, 18.0)]), folder / "picks.csv")
+    write_stations(stations, folder / "stations.csv")
     for k in range(3):
         table = "\n".join(f"{z},{5 + 0.1 * k + 0.05 * z}" for z in range(0, 41, 5))
-        (tmp_path / f"vel_{k}.csv").write_text(f"depth,vp\n{table}\n")
+        (folder / f"vel_{k}.csv").write_text(f"depth,vp\n{table}\n")
+
+
+def test_an_answer_that_comes_after_other_files_were_opened_is_not_shown(
+    tmp_path, monkeypatch
+) -> None:
+    made = dashboard()
+    act, seen = made.controller, []
+    entered, may_go_on = threading.Event(), threading.Event()
+
+    def slow(*arguments, **options) -> xr.Dataset:
+        entered.set()
+        assert may_go_on.wait(60)
+        return locate(*arguments, **options)
+
+    monkeypatch.setattr("seisnb.dashboards.location.controller.locate", slow)
+    made.likelihood.value = "gaussian"
+    assert entered.wait(60)
+    act.observe(lambda change: seen.append(change["new"]), "event_result")
+    write_files(tmp_path)
+    act.open(*(str(tmp_path / name) for name in ("picks.csv", "stations.csv", "vel_*.csv")))
+    assert made.alert.value == ""
+    may_go_on.set()
+    assert made.job.wait(120)
+    assert act.wait()
+    assert seen[0] is None
+    assert len(seen) > 1
+    assert all(found.sizes["member"] == 3 for found in seen[1:])
+
+
+def test_an_empty_dashboard_opens_files_and_its_code_does_the_same(tmp_path) -> None:
+    write_files(tmp_path)
     made = LocationDashboard()
     assert "Open arrivals" in made.status.value
     assert made.all_button.disabled

@@ -1,75 +1,43 @@
 """The model behind the location dashboard: no widgets, usable by code and by tests.
 
-A change of a control locates the event on show again, in a thread: first quickly (the members as
-they are, fewer samples), then as :func:`seisnb.location.locate` does it.
+A change of a control locates the event on show again, in a thread.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import traitlets
 import xarray as xr
 
-from seisnb.catalogue import arrivals_checksum, event_names
+from seisnb.catalogue import event_names
 from seisnb.conventions import InputError
 from seisnb.dashboards.controller import Controller, reported
 from seisnb.dashboards.jobs import Latest
+from seisnb.dashboards.location.answers import Answers
 from seisnb.dashboards.location.code import code_of, config_of
+from seisnb.dashboards.location.data import Data, files_of, read_data
 from seisnb.dashboards.location.page import write_event_page
+from seisnb.dashboards.location.session import read_location_session, write_location_session
 from seisnb.dashboards.location.state import LocationState
 from seisnb.dashboards.location_report import verdict, write_location_report
 from seisnb.dashboards.machine_profile import machine_profile
 from seisnb.dashboards.notebook import write_notebook
-from seisnb.dashboards.sessions import Link, output_folder, read_session, write_session
+from seisnb.dashboards.sessions import output_folder
 from seisnb.dashboards.traits import DatasetTrait
-from seisnb.io import (
-    open_hypocentres,
-    read_arrivals,
-    read_models,
-    read_stations,
-    save_hypocentres,
-    write_quakeml,
-)
-from seisnb.location import (
-    LocationConfig,
-    Prepared,
-    boundary_distance,
-    locate,
-    prepare,
-    read_boundary,
-)
+from seisnb.io import save_hypocentres, write_quakeml
+from seisnb.location import LocationConfig, Prepared, boundary_distance, locate, prepare
 from seisnb.location.explore import predicted_arrivals, station_gain
 from seisnb.location.interfaces import Boundary
-from seisnb.location.prepare import Models, as_ensemble, stations_checksum
+from seisnb.location.prepare import Models
 from seisnb.location.station_depths import check_station_depths
 from seisnb.projection import Projection
 
-#: What makes the first answer quick.
-QUICK_SAMPLES, QUICK_VARIANTS, QUICK_TOLERANCE = 300, 64, 1.5
-#: Rest after the last change before the full answer is computed [s].
-REST = 0.25
-#: Full answers for one event that are kept: going back to a setting shows its answer at once.
-N_KEPT = 32
 #: Distance from the boundary [km] whose probability is told.
 WITHIN = 2.0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Data:
-    """What a dashboard locates with: arrivals, stations, models; other hypocentres, a boundary."""
-
-    arrivals: xr.Dataset
-    stations: xr.Dataset
-    models: Models
-    trial: xr.Dataset | None
-    boundary: Boundary | Sequence[Boundary] | None
 
 
 class LocationController(Controller):
@@ -128,7 +96,7 @@ class LocationController(Controller):
         self.latest = Latest(self.reporting)
         self.prepared: Prepared | None = None
         self._located: tuple[Any, ...] = ()
-        self._kept: dict[str, xr.Dataset] = {}
+        self._answers = Answers()
         self._trial_worker, self._gain_worker = Latest(self.reporting), Latest(self.reporting)
         if (arrivals is None, stations is None, models is None).count(True) not in (0, 3):
             raise InputError(
@@ -215,31 +183,11 @@ class LocationController(Controller):
         """Read arrivals, stations and models; patterns such as ``vel_*.csv`` name many files."""
         if self.job.is_busy:
             raise InputError("dashboard: work is running. Cancel it to open other files.")
-        for what, text in (("arrivals", arrivals), ("stations", stations), ("models", models)):
-            if not text.strip():
-                raise InputError(f"dashboard: no file of {what} is named.")
-        paths = [str(path) for part in models.split() for path in _matching(part)]
-        opened = {
-            "arrivals": str(Path(arrivals).expanduser()),
-            "stations": str(Path(stations).expanduser()),
-            "models": paths, "format": format, "pick_std": _stds(pick_std),
-            "boundary": str(Path(boundary).expanduser()) if boundary.strip() else "",
-        }  # fmt: skip
+        opened = files_of(
+            arrivals, stations, models, format=format, pick_std=pick_std, boundary=boundary
+        )
         self._apply({"opened": opened, "unused": (), "trial": [], "new_station": []})
         self.history.record("open files")
-
-    def _read(self, opened: dict[str, Any]) -> None:
-        arrivals = read_arrivals(
-            opened["arrivals"], opened["format"] or None, pick_std=opened["pick_std"] or None
-        )
-        stations = read_stations(opened["stations"])
-        models = read_models(opened["models"])
-        boundary = None
-        if opened.get("boundary"):
-            boundary = read_boundary(opened["boundary"], stations.attrs["projection"])
-        self._data = Data(
-            arrivals=arrivals, stations=stations, models=models, trial=None, boundary=boundary
-        )
 
     def _begin(self) -> None:
         """Look at new data: travel times in the background, the first event on show."""
@@ -248,7 +196,8 @@ class LocationController(Controller):
             self.state.event = names[0]
         self.event_result = self.hypocentres = self.predicted = self.gain = None
         self.prepared, self.is_ready, self._located = None, False, ()
-        self._kept.clear()
+        self._answers.forget()
+        self.latest.ask(lambda _: None)  # what was asked of other data is old
         self.note = " ".join(check_station_depths(self.data.stations))
         self.data_number += 1
 
@@ -287,40 +236,15 @@ class LocationController(Controller):
         rows = np.flatnonzero(self.data.arrivals["event"].values.astype(str) == self.state.event)
         arrivals, trial = self.data.arrivals.isel(pick=rows), self._trial_of(self.state.event)
         prepared, stations, models = self.prepared, self.data.stations, self.data.models
-        key = repr(asked)
 
-        def once(which: LocationConfig) -> xr.Dataset:
+        def find(which: LocationConfig) -> xr.Dataset:
             return locate(arrivals, stations, models, which, prepared=prepared, trial=trial)
 
-        def work(is_old: Callable[[], bool]) -> None:
-            known = self._kept.get(key)
-            if known is not None:
-                self._take_event(known, is_refined=True)
-                return
-            checked = replace(config, check_station_depths=False, n_workers=1)
-            quick = replace(
-                checked, n_samples=QUICK_SAMPLES, cell_tolerance=QUICK_TOLERANCE,
-                n_variants=QUICK_VARIANTS, blend_models=False,
-            )  # fmt: skip
-            found = once(quick)
-            if is_old():
-                return
-            self._take_event(found, is_refined=False)
-            until = time.monotonic() + REST
-            while time.monotonic() < until:
-                if is_old():
-                    return
-                time.sleep(0.02)
-            found = once(checked)
-            if not is_old():
-                self._kept[key] = found
-                for oldest in [*self._kept][:-N_KEPT]:
-                    del self._kept[oldest]
-                self._take_event(found, is_refined=True)
+        self.latest.ask(
+            lambda is_old: self._answers.give(asked, config, find, self._take_event, is_old)
+        )
 
-        self.latest.ask(work)
-
-    def _take_event(self, found: xr.Dataset, *, is_refined: bool) -> None:
+    def _take_event(self, found: xr.Dataset, is_refined: bool) -> None:
         with self._lock:
             self.is_refined = is_refined
             self.event_result = found
@@ -457,21 +381,7 @@ class LocationController(Controller):
     @reported
     def save_session(self, folder: str) -> None:
         """Write the session into a folder: state, links to the data, results."""
-        checksums = self._checksums()
-        target = output_folder(folder)
-        links: dict[str, Link] = {}
-        opened = self.state.opened
-        if opened:
-            for what in ("arrivals", "stations"):
-                links[what] = Link.to(Path(opened[what]))
-            for number, path in enumerate(opened["models"], 1):
-                links[f"model {number}"] = Link.to(Path(path))
-            if opened.get("boundary"):
-                links["boundary"] = Link.to(Path(opened["boundary"]))
-        if self.hypocentres is not None:
-            save_hypocentres(self.hypocentres, target / "hypocentres.nc")
-            links["hypocentres"] = Link.to(target / "hypocentres.nc")
-        write_session(target, self.state.to_json(), links, {"data": checksums})
+        target = write_location_session(folder, self.state, self.data, self.hypocentres)
         self.note = f"Session saved to {target}."
 
     @reported
@@ -479,67 +389,29 @@ class LocationController(Controller):
         """Bring back a session; data that changed are refused, or located anew."""
         if self.job.is_busy:
             raise InputError("dashboard: work is running. Cancel it to restore a session.")
-        root = Path(folder).expanduser()
-        values, links, more = read_session(root)
-        root = root if root.is_dir() else root.parent
-        state = LocationState()
-        state.take(values, where="session")
-        on_changed = "use" if allow_changed else "raise"
-        if state.opened:
-            for what, link in links.items():
-                if what != "hypocentres":
-                    link.check(what, root, on_changed=on_changed)
-            self._read(dict(state.opened))
-        elif not self.has_data:
-            raise InputError(
-                "session: its data were handed over by code, not read from files. Make the "
-                "dashboard with the same arrivals, stations and models, and restore it there."
-            )
-        now, then = self._checksums(), dict(more.get("data") or {})
-        changed = [what for what in now if now[what] != then.get(what)]
-        if changed and not allow_changed:
-            raise InputError(
-                f"session: {', '.join(changed)} of this dashboard are not those of the session "
-                "(their checksums differ). Give the same data, or restore with changed data "
-                "allowed: results are then located anew."
-            )
-        kept = None
-        if "hypocentres" in links and not changed:
-            kept = open_hypocentres(links["hypocentres"].check("the results", root))
+        found = read_location_session(folder, self._data, allow_changed=allow_changed)
+        self._data, state, changed = found.data, found.state, found.changed
         known = event_names(self.data.arrivals)
         snapshot = state.snapshot()
         snapshot["event"] = state.event if state.event in known else known[0]
         self.state.change(**self.state._decoded(snapshot, "session"))
         self._begin()
-        self.hypocentres = kept
+        self.hypocentres = found.hypocentres
         self.history.forget()
-        self.note = f"Session restored from {root}." + (
+        self.note = f"Session restored from {found.root}." + (
             f" {', '.join(changed).capitalize()} have changed since: results are located anew."
             if changed
             else ""
         )
 
-    def _checksums(self) -> dict[str, str]:
-        """What the data are."""
-        models = as_ensemble(self.data.models)
-        weights = hashlib.sha256(np.round(models.log_weight, 9).tobytes()).hexdigest()
-        return {
-            "arrivals": arrivals_checksum(self.data.arrivals),
-            "stations": stations_checksum(self.data.stations),
-            "models": models.checksum,
-            "weights": weights,
-        }
-
     def _station_names(self) -> tuple[str, ...]:
-        if not self.has_data:
-            return ()
-        return tuple(str(name) for name in self.data.stations["station"].values)
+        return () if self._data is None else self._data.station_names
 
     def _apply(self, values: dict[str, Any]) -> None:
         """Set values and let what follows them follow."""
         opened = values.get("opened")
         if opened is not None and opened != self.state.opened and opened:
-            self._read(dict(opened))
+            self._data = read_data(opened)
             self.state.change(**values)
             self._begin()
             return
@@ -550,34 +422,3 @@ class LocationController(Controller):
             self._predict()
         if self.state.new_station != before[1]:
             self._try_station()
-
-
-def _matching(pattern: str) -> list[Path]:
-    """Files that a path or a pattern names, in order.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
-    path = Path(pattern).expanduser()
-    if not any(letter in pattern for letter in "*?["):
-        return [path]
-    found = sorted(path.parent.glob(path.name))
-    if not found:
-        raise InputError(f"dashboard: no file matches {pattern!r}.")
-    return found
-
-
-def _stds(text: str) -> dict[str, float] | None:
-    """Stds of P and S from text such as ``0.1, 0.2``."""
-    parts = text.replace(";", ",").split(",") if text.strip() else []
-    if not parts:
-        return None
-    try:
-        values = [float(part) for part in parts]
-    except ValueError:
-        raise InputError(
-            f"dashboard: std of the picks is {text!r}; expected seconds, as 0.1 or 0.1, 0.2."
-        ) from None
-    return {"P": values[0], "S": values[-1]}
