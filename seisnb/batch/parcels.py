@@ -4,20 +4,25 @@ Contents are packed into plain bytes, not handed to Dask as objects: arrays then
 of their own, aligned and writeable as they were, so that compiled code runs the same and sums end
 in the same bits. Tensors of a graphics card come out on the card of whoever opens the parcel, or on
 its processor where it has none.
+
+PyTorch is only spoken to where something else has loaded it: loading takes seconds, and a batch of
+notebooks needs it in their kernels alone.
 """
 
 from __future__ import annotations
 
 import io
 import pickle
+import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
-import torch
-from torch import Tensor
 
 from seisnb.threads import Portable, stay_single_threaded
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Parcel:
@@ -90,7 +95,8 @@ class _Pickler(cloudpickle.Pickler):
         return self._number.get(id(value))
 
     def reducer_override(self, value: Any) -> Any:
-        if type(value) is Tensor:
+        torch = sys.modules.get("torch")
+        if torch and type(value) is torch.Tensor:
             array = value.detach().cpu().numpy()
             return _tensor, (array, value.is_cuda, value.requires_grad)
         return super().reducer_override(value)
@@ -109,6 +115,8 @@ class _Unpickler(pickle.Unpickler):
 
 def _tensor(array: Any, is_cuda: bool, requires_grad: bool) -> Tensor:
     """A tensor from its numbers."""
+    import torch
+
     tensor = torch.from_numpy(array)
     if is_cuda and torch.cuda.is_available():
         tensor = tensor.cuda()
