@@ -36,6 +36,11 @@ def __getattr__(name: str) -> object:
         return LocationDashboard
 
 
+def __dir__() -> list[str]:
+    """All names, also those that are not loaded yet: for completion."""
+    return sorted(__all__)
+
+
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Let the collector rest while modules load: it finds nothing and takes a sixth of the time."""

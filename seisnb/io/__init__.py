@@ -69,3 +69,8 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"seisnb.io.{_HOMES.get(name, 'events')}"), name)
+
+
+def __dir__() -> list[str]:
+    """All names, also those that are not loaded yet: for completion."""
+    return sorted(__all__)

@@ -208,7 +208,7 @@ def _resampled(
     north = y.min() + rise * rows
     lon, lat = place.inverse(east, north)
     at = np.stack([lat, (lon - longitude[0]) % 360.0 + longitude[0]], axis=-1)
-    from scipy.interpolate import RegularGridInterpolator  # half a second that few need
+    from scipy.interpolate import RegularGridInterpolator  # slow to load, and few need it
 
     read = RegularGridInterpolator((latitude, longitude), depth, bounds_error=False)
     return east, north, np.asarray(read(at), float)

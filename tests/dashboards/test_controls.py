@@ -7,7 +7,7 @@ import ipywidgets as widgets
 import pytest
 
 from seisnb.conventions import InputError
-from seisnb.dashboards.controls import Form
+from seisnb.dashboards.controls import Form, choice_control, text_control
 from seisnb.dashboards.tomography.state import ReadingConfig
 from seisnb.prior import PriorConfig
 from seisnb.tomography import TomographyConfig
@@ -99,3 +99,19 @@ def test_observers_hear_every_control():
     form.controls["count"].value = 5
     form.controls["kind"].value = "a"
     assert heard == [5, "a"]
+
+
+def test_what_looks_the_same_is_one_model_of_the_page_and_closed_ones_are_made_anew():
+    one, other = text_control("one"), text_control("other")
+    assert one.style is other.style
+    assert one.layout is other.layout
+    narrow = choice_control("narrow", ("a",), "a", label_width="70px")
+    wide = choice_control("wide", ("a",), "a")
+    assert (narrow.style.description_width, wide.style.description_width) == ("70px", "170px")
+    one.style.close()
+    one.layout.close()
+    new = text_control("new")
+    assert new.style is not one.style
+    assert new.style.comm is not None
+    assert new.layout.max_width == "360px"
+    assert new.layout.comm is not None
