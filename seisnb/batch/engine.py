@@ -22,10 +22,12 @@ from papermill.engines import NBClientEngine
 
 #: What a notebook may print [bytes]; the rest is left out and said so.
 MOST_PRINTED = 1_000_000
-#: A line that the kernel begins with. When it ends, a thread of ipykernel may flush to another that
-#: has stopped, and wait 10 s for it: one kernel in eight was killed after 2.5 s, before its exit
-#: handlers. With the line it is one in thirty, which wait elsewhere.
-_ENDS_SOON = "__import__('ipykernel.iostream').iostream.OutStream.flush_timeout = 0.5"
+#: A line that the kernel begins with: it ends in order. By itself it stops the thread that prints
+#: before the one that still has the shutdown to report, and one kernel in eight hung until it was
+#: killed, 2.5 s later. The notebook's own exit handlers run before it.
+_ENDS_IN_ORDER = (
+    "__import__('atexit').register(get_ipython().kernel.control_thread.join, timeout=1.0)"
+)
 #: How often time and memory are looked at [s].
 _LOOK = 0.2
 
@@ -140,7 +142,7 @@ class WatchedEngine(NBClientEngine):
             resources={"metadata": {"path": str(watch.folder)}},
             extra_arguments=[
                 "--IPKernelApp.log_level=ERROR",
-                f"--IPKernelApp.exec_lines={_ENDS_SOON}",
+                f"--IPKernelApp.exec_lines={_ENDS_IN_ORDER}",
             ],
         )
 
