@@ -11,8 +11,9 @@ STUDY ?= results/study
 JOBS ?= 2
 LAB_OPTIONS ?=
 TORCH := torch==2.13.0
-# Newer ones need Python 3.11.5; Debian 12 has 3.11.2.
-OLD_ENOUGH := soupsieve<3
+# Newer soupsieve needs Python 3.11.5, and Debian 12 has 3.11.2; newer jsonschema brings rfc3987-syntax,
+# which takes whatever loads nbformat (the server, papermill, every worker) 2.7 s to load.
+OLD_ENOUGH := 'soupsieve<3' 'jsonschema<4.25'
 PIP := -m pip install --disable-pip-version-check $(PIP_OPTIONS)
 STAMP := $(VENV)/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
@@ -109,7 +110,7 @@ lock:
 	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	$(PYTHON) -m venv "$$tmp/v"; \
 	"$$tmp/v/bin/python" $(PIP) -q '$(TORCH)'; \
-	"$$tmp/v/bin/python" $(PIP) -q '.[dev]' '$(TORCH)' '$(OLD_ENOUGH)'; \
+	"$$tmp/v/bin/python" $(PIP) -q '.[dev]' '$(TORCH)' $(OLD_ENOUGH); \
 	{ echo "# Made by 'make lock' with Python $$("$$tmp/v/bin/python" -c 'import platform; print(platform.python_version())'). Do not edit."; \
 	  "$$tmp/v/bin/python" -m pip freeze --exclude seisnb | sed -E 's/^([A-Za-z0-9._-]+==[^+ ]+)\+[A-Za-z0-9.]+$$/\1/'; } > "$$tmp/lock"; \
 	! grep -nE '://| @ |^-' "$$tmp/lock"; \
