@@ -10,11 +10,10 @@ from __future__ import annotations
 import functools
 import json
 import tempfile
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import traitlets
@@ -29,61 +28,31 @@ from seisnb.dashboards.notebook import write_notebook
 from seisnb.dashboards.report import write_report
 from seisnb.dashboards.section_data import SectionData, ensemble_section
 from seisnb.dashboards.section_page import write_section_page
-from seisnb.dashboards.sessions import Link, output_folder, read_session, write_session
+from seisnb.dashboards.sessions import output_folder
 from seisnb.dashboards.state import SECTION_TRAITS
 from seisnb.dashboards.tomography.code import code_of
+from seisnb.dashboards.tomography.picks import checked, edited, key_of, read_survey
 from seisnb.dashboards.tomography.runs import Asked, Run, survey_of
-from seisnb.dashboards.tomography.state import ReadingConfig, TomographyState
+from seisnb.dashboards.tomography.science import science
+from seisnb.dashboards.tomography.session import (
+    read_tomography_session,
+    write_tomography_session,
+)
+from seisnb.dashboards.tomography.state import TomographyState
 from seisnb.dashboards.traits import DatasetTrait
 from seisnb.handles import Progress
 from seisnb.io import (
-    describe_picks,
     open_ensemble,
-    parse_pick_std,
-    read_picks,
     save_ensemble,
-    write_picks,
 )
 from seisnb.prior import PriorConfig
 from seisnb.settings import make_configs
 from seisnb.survey import check_survey
-from seisnb.threads import be_polite
 from seisnb.tomography import TomographyConfig
 
 #: Tabs of the dashboard, by what they are for.
 TABS = ("survey", "prior", "run", "explore", "fit", "compare")
-#: When what an inversion needs is loaded, after a dashboard was made [s].
-WARM_UP_AFTER = 2.5
 Live = Callable[[Progress], None]
-
-
-class _Science(NamedTuple):
-    """What an inversion needs and a page that opens does not."""
-
-    invert: Callable[..., xr.Dataset]
-    preview_prior: Callable[..., xr.Dataset]
-    scan_prior: Callable[..., xr.Dataset]
-
-
-def _science() -> _Science:
-    """Load what takes seconds to load, when it is first asked for."""
-    from seisnb.tomography.inversion import invert
-    from seisnb.tomography.preview import preview_prior
-    from seisnb.tomography.scan import scan_prior
-
-    return _Science(invert=invert, preview_prior=preview_prior, scan_prior=scan_prior)
-
-
-def warm_up() -> None:
-    """Load it in the background, while a person looks at the picks: not before they are drawn."""
-
-    def work() -> None:
-        be_polite()
-        _science()
-
-    timer = threading.Timer(WARM_UP_AFTER, work)
-    timer.name, timer.daemon = "seisnb-warm-up", True
-    timer.start()
 
 
 class TomographyController(Controller):
@@ -147,7 +116,7 @@ class TomographyController(Controller):
     @property
     def base(self) -> xr.Dataset | None:
         """The picks as they were read."""
-        return self._bases.get(_key(self.state.opened))
+        return self._bases.get(key_of(self.state.opened))
 
     @property
     def run(self) -> Run | None:
@@ -228,7 +197,7 @@ class TomographyController(Controller):
         checkpoint = self.checkpoint
 
         def work(report: Callable[[Any], None], is_cancelled: Callable[[], bool]) -> xr.Dataset:
-            return (self._invert or _science().invert)(
+            return (self._invert or science().invert)(
                 asked.survey, asked.prior, asked.config,
                 progress=report, cancel=is_cancelled, checkpoint=checkpoint,
             )  # fmt: skip
@@ -259,7 +228,7 @@ class TomographyController(Controller):
         asked = self._ready()
 
         def work(report: Callable[[Any], None], is_cancelled: Callable[[], bool]) -> xr.Dataset:
-            return _science().preview_prior(
+            return science().preview_prior(
                 asked.survey, asked.prior, asked.config, progress=report, cancel=is_cancelled
             )
 
@@ -271,7 +240,7 @@ class TomographyController(Controller):
         asked = self._ready()
 
         def work(report: Callable[[Any], None], is_cancelled: Callable[[], bool]) -> xr.Dataset:
-            return _science().scan_prior(
+            return science().scan_prior(
                 asked.survey, asked.prior, asked.config, progress=report, cancel=is_cancelled
             )
 
@@ -315,22 +284,12 @@ class TomographyController(Controller):
     @reported
     def save_session(self, folder: str) -> None:
         """Write the whole session into a folder: state, links to the data, results."""
-        target = output_folder(folder)
-        links: dict[str, Link] = {}
-        base, opened = self.base, self.state.opened
-        if base is not None:
-            path = Path(opened["path"]) if opened else target / "picks.csv"
-            if not opened or self._is_upload(path):
-                path = target / "picks.csv"
-                write_picks(base.assign(used=("pick", np.ones(base.sizes["pick"], bool))), path)
-            links["picks"] = Link.to(path)
-        runs = []
-        for number, run in enumerate(self._runs.values(), 1):
-            path = target / f"result_{number}.nc"
-            save_ensemble(run.ensemble, path)
-            links[f"result {number}"] = Link.to(path)
-            runs.append({"name": run.name, "key": run.key, "fitted": run.fitted.tolist()})
-        write_session(target, self.state.to_json(), links, {"runs": runs})
+        is_lasting = bool(self.state.opened) and not self._is_upload(
+            Path(self.state.opened["path"])
+        )
+        target = write_tomography_session(
+            folder, self.state, self.base, self._runs.values(), is_lasting=is_lasting
+        )
         self.note = f"Session saved to {target}."
 
     @reported
@@ -338,50 +297,23 @@ class TomographyController(Controller):
         """Bring back a session; data that changed are refused, or used without the old results."""
         if self.job.is_busy:
             raise InputError("dashboard: work is running. Cancel it to restore a session.")
-        root = Path(folder).expanduser()
-        values, links, more = read_session(root)
-        root = root if root.is_dir() else root.parent
-        state = TomographyState()
-        state.take(values, where="session")
-        on_changed = "use" if allow_changed else "raise"
-        base, opened, is_same = None, dict(state.opened), True
-        if "picks" in links:
-            link = links["picks"]
-            path = link.check("the picks", root, on_changed=on_changed)
-            is_same = Link.to(path).sha256 == link.sha256
-            is_copy = path.parent == root.resolve() and path.name == "picks.csv"
-            reading = ReadingConfig()
-            if opened and not is_copy:
-                reading = make_configs(
-                    {"reading": ReadingConfig},
-                    {f"reading.{k}": v for k, v in opened.get("reading", {}).items()},
-                    where="session",
-                )["reading"]
-                opened["path"] = str(path)
-            elif is_copy:
-                opened = {}
-            base = self._read(path, reading)
-        runs: dict[str, Run] = {}
-        for number, known in enumerate(more.get("runs", []) if is_same else [], 1):
-            path = links[f"result {number}"].check(f"result {number}", root)
-            fitted = np.array(known["fitted"], np.int64)
-            runs[known["name"]] = Run(
-                name=known["name"], ensemble=open_ensemble(path), key=known["key"], fitted=fitted
-            )
-        n_picks = 0 if base is None else base.sizes["pick"]
+        found = read_tomography_session(folder, allow_changed=allow_changed)
+        state, runs = found.state, found.runs
+        n_picks = 0 if found.base is None else found.base.sizes["pick"]
         values = state.snapshot() | {
-            "opened": opened,
+            "opened": found.opened,
             "muted": [pick for pick in state.muted if pick < n_picks],
             "run": state.run if state.run in runs else "",
             "compared": list(state.compared) if set(state.compared) <= set(runs) else [],
         }
-        self._bases = {} if base is None else {_key(opened): base}
+        self._bases = {} if found.base is None else {key_of(found.opened): found.base}
         self._runs, self.run_names = runs, tuple(runs)
         self._apply(self.state._decoded(values, "session"))
         self.history.forget()
-        self.note = f"Session restored from {root}." + (
-            "" if is_same else " The picks have changed since: results made from the old are out."
-        )
+        self.note = f"Session restored from {found.root}." + (
+            "" if found.is_same
+            else " The picks have changed since: results made from the old are out."
+        )  # fmt: skip
 
     def section(self) -> SectionData:
         """The result on show as a section.
@@ -415,32 +347,15 @@ class TomographyController(Controller):
         if self.job.is_busy:
             raise InputError("dashboard: an inversion is running. Cancel it to open another file.")
         reading = self.state.reading
-        survey = self._read(path, reading)
+        survey = read_survey(path, reading)
         encoded = self.state.snapshot()["reading"]
         self._take_base(survey, {"path": str(path), "reading": encoded})
         self.history.record(f"open {path.name}")
 
-    def _read(self, path: Path, reading: ReadingConfig) -> xr.Dataset:
-        kind = None if reading.format == "guess" else reading.format
-        try:
-            return read_picks(
-                path,
-                kind,
-                pick_std=reading.pick_std,
-                phases=reading.phases,
-                water_velocity=reading.water_velocity,
-                surface=reading.surface,
-                instrument=reading.instrument,
-                on_bad=reading.on_bad,
-            )
-        except SeisnbError as error:
-            hint = _what_it_holds(path, kind)
-            raise InputError(f"{error} {hint}".strip()) from error
-
     def _take_base(self, survey: xr.Dataset, opened: dict[str, Any]) -> None:
         """Make a survey the current one; its own mutes stay, the old ensemble goes."""
         check_dataset(survey, SURVEY, where="dashboard", kind="survey")
-        self._bases[_key(opened)] = survey
+        self._bases[key_of(opened)] = survey
         muted = tuple(int(i) for i in np.flatnonzero(~survey["used"].values.astype(bool)))
         self._applied = ()
         self._apply(
@@ -494,7 +409,7 @@ class TomographyController(Controller):
     def _derive(self) -> None:
         """Picks and result from the state."""
         state = self.state
-        key = (_key(state.opened), state.muted, state.pick_std)
+        key = (key_of(state.opened), state.muted, state.pick_std)
         if key != self._applied:
             self.survey = self._edited()
             self._applied = key
@@ -504,47 +419,12 @@ class TomographyController(Controller):
 
     def _edited(self) -> xr.Dataset | None:
         """The picks as read, with the mutes and stds of the state."""
-        base, state = self.base, self.state
-        if base is None:
+        if self.base is None:
             return None
-        used = np.ones(base.sizes["pick"], bool)
-        beyond = [pick for pick in state.muted if pick >= used.size]
-        if beyond:
-            raise InputError(
-                f"dashboard: there is no pick {beyond[0]}; they run 0 to {used.size - 1}."
-            )
-        used[list(state.muted)] = False
-        survey = base.copy()
-        survey["used"] = base["used"].copy(data=used)
-        if state.pick_std.strip():
-            std = parse_pick_std(state.pick_std).at(base["travel_time"].values)
-            survey["pick_std"] = base["pick_std"].copy(data=std)
-        return survey
+        return edited(self.base, self.state.muted, self.state.pick_std)
 
     def _checked(self, picks: Iterable[int]) -> list[int]:
         """Pick numbers that the survey has."""
         if self.survey is None:
             raise InputError("dashboard: there are no picks yet. Open a file first.")
-        numbers = [int(pick) for pick in picks]
-        n_picks = self.survey.sizes["pick"]
-        for pick in numbers:
-            if not 0 <= pick < n_picks:
-                raise InputError(
-                    f"dashboard: there is no pick {pick}; they run 0 to {n_picks - 1}."
-                )
-        return numbers
-
-
-def _key(opened: dict[str, Any]) -> str:
-    """What tells one set of picks from another."""
-    return json.dumps(opened, sort_keys=True)
-
-
-def _what_it_holds(path: Path, kind: str | None) -> str:
-    """A sentence that helps to choose phases and pick_std, or nothing."""
-    try:
-        summary = describe_picks(path, kind)
-    except (SeisnbError, OSError):
-        return ""
-    phases = ", ".join(f"{code} ({count} picks)" for code, count in summary.phases.items())
-    return f"The file holds {summary.n_picks} picks" + (f"; phases {phases}." if phases else ".")
+        return checked(picks, self.survey)

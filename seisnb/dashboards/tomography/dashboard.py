@@ -15,11 +15,12 @@ from seisnb.dashboards.controls import Form, text_control
 from seisnb.dashboards.looks import button, tab_stack
 from seisnb.dashboards.shell import Shell, taking
 from seisnb.dashboards.tomography.compare_tab import CompareTab
-from seisnb.dashboards.tomography.controller import TABS, TomographyController, warm_up
+from seisnb.dashboards.tomography.controller import TABS, TomographyController
 from seisnb.dashboards.tomography.curves import CurvesPanel
 from seisnb.dashboards.tomography.explore_tab import ExploreTab
 from seisnb.dashboards.tomography.prior_tab import PriorTab
 from seisnb.dashboards.tomography.run_tab import RunTab
+from seisnb.dashboards.tomography.science import warm_up
 from seisnb.dashboards.tomography.state import ReadingConfig, TomographyState
 from seisnb.dashboards.tomography.survey_tab import SurveyTab
 from seisnb.prior import PriorConfig
