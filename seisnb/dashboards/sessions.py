@@ -129,8 +129,59 @@ def write_session(
     return target
 
 
-def read_session(folder: Path) -> tuple[dict[str, Any], dict[str, Link], dict[str, Any]]:
-    """State, links and all else of a session.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Saved:
+    """What ``session.json`` holds.
+
+    Attributes
+    ----------
+    root : Path
+        Its folder.
+    state : dict
+        For :meth:`seisnb.dashboards.state.State.take`.
+    links : dict of str to Link
+        The data and results.
+    more : dict
+        All else.
+    """
+
+    root: Path
+    state: dict[str, Any]
+    links: dict[str, Link]
+    more: dict[str, Any]
+
+    def changed(
+        self, now: Mapping[str, str], *, allow_changed: bool, consequence: str
+    ) -> list[str]:
+        """Data whose checksums are not those of the session.
+
+        Parameters
+        ----------
+        now : mapping of str to str
+            Checksums by what they are of.
+        allow_changed : bool
+            Return them instead of raising.
+        consequence : str
+            What becomes of results then, for the message.
+
+        Raises
+        ------
+        InputError
+            Something has changed and must not.
+        """
+        then = dict(self.more.get("data") or {})
+        found = [what for what in now if now[what] != then.get(what)]
+        if found and not allow_changed:
+            raise InputError(
+                f"session: {', '.join(found)} of this dashboard are not those of the session "
+                "(their checksums differ). Give the same data, or restore with changed data "
+                f"allowed: {consequence}."
+            )
+        return found
+
+
+def read_session(folder: str | Path) -> Saved:
+    """A session from its folder, or from its file.
 
     Raises
     ------
@@ -139,9 +190,10 @@ def read_session(folder: Path) -> tuple[dict[str, Any], dict[str, Link], dict[st
     FileFormatError
         The file is not one of ours, or of a newer format.
     """
-    path = folder / NAME if folder.is_dir() else folder
+    given = Path(folder).expanduser()
+    path = given / NAME if given.is_dir() else given
     if not path.is_file():
-        raise InputError(f"session: there is no {NAME} in {str(folder)!r}. Save a session first.")
+        raise InputError(f"session: there is no {NAME} in {str(given)!r}. Save a session first.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         state, links = dict(content["state"]), content["links"]
@@ -165,4 +217,21 @@ def read_session(folder: Path) -> tuple[dict[str, Any], dict[str, Link], dict[st
                 "an absolute path."
             )
     more = {k: v for k, v in content.items() if k not in ("state", "links", "format")}
-    return state, found, more
+    return Saved(root=path.parent, state=state, links=found, more=more)
+
+
+def files_named(pattern: str) -> list[Path]:
+    """Files that a path or a pattern such as ``vel_*.csv`` names, in order.
+
+    Raises
+    ------
+    InputError
+        A pattern matches none.
+    """
+    path = Path(pattern).expanduser()
+    if not any(letter in pattern for letter in "*?["):
+        return [path]
+    found = sorted(path.parent.glob(path.name))
+    if not found:
+        raise InputError(f"dashboard: no file matches {pattern!r}.")
+    return found

@@ -13,6 +13,7 @@ import xarray as xr
 
 from seisnb.catalogue import arrivals_checksum
 from seisnb.conventions import InputError
+from seisnb.dashboards.sessions import files_named
 from seisnb.io import read_arrivals, read_models, read_stations
 from seisnb.location import read_boundary
 from seisnb.location.interfaces import Boundary
@@ -63,7 +64,7 @@ def files_of(
     return {
         "arrivals": str(Path(arrivals).expanduser()),
         "stations": str(Path(stations).expanduser()),
-        "models": [str(path) for part in models.split() for path in _matching(part)],
+        "models": [str(path) for part in models.split() for path in files_named(part)],
         "format": format,
         "pick_std": _stds(pick_std),
         "boundary": str(Path(boundary).expanduser()) if boundary.strip() else "",
@@ -81,23 +82,6 @@ def read_data(opened: Mapping[str, Any]) -> Data:
     if opened.get("boundary"):
         boundary = read_boundary(opened["boundary"], stations.attrs["projection"])
     return Data(arrivals=arrivals, stations=stations, models=models, trial=None, boundary=boundary)
-
-
-def _matching(pattern: str) -> list[Path]:
-    """Files that a path or a pattern names, in order.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
-    path = Path(pattern).expanduser()
-    if not any(letter in pattern for letter in "*?["):
-        return [path]
-    found = sorted(path.parent.glob(path.name))
-    if not found:
-        raise InputError(f"dashboard: no file matches {pattern!r}.")
-    return found
 
 
 def _stds(text: str) -> dict[str, float] | None:

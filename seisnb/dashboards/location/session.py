@@ -80,11 +80,10 @@ def read_location_session(folder: str, handed: Data | None, *, allow_changed: bo
     FileFormatError
         The file is no session.
     """
-    root = Path(folder).expanduser()
-    values, links, more = read_session(root)
-    root = root if root.is_dir() else root.parent
+    saved = read_session(folder)
+    root, links = saved.root, saved.links
     state = LocationState()
-    state.take(values, where="session")
+    state.take(saved.state, where="session")
     data = handed
     if state.opened:
         for what, link in links.items():
@@ -96,14 +95,9 @@ def read_location_session(folder: str, handed: Data | None, *, allow_changed: bo
             "session: its data were handed over by code, not read from files. Make the dashboard "
             "with the same arrivals, stations and models, and restore it there."
         )
-    now, then = data.checksums, dict(more.get("data") or {})
-    changed = [what for what in now if now[what] != then.get(what)]
-    if changed and not allow_changed:
-        raise InputError(
-            f"session: {', '.join(changed)} of this dashboard are not those of the session (their "
-            "checksums differ). Give the same data, or restore with changed data allowed: results "
-            "are then located anew."
-        )
+    changed = saved.changed(
+        data.checksums, allow_changed=allow_changed, consequence="results are then located anew"
+    )
     kept = None
     if "hypocentres" in links and not changed:
         kept = open_hypocentres(links["hypocentres"].check("the results", root))

@@ -19,7 +19,7 @@ from seisnb.conventions import OFFSETS, Cancelled, InputError, SeisnbError, chec
 from seisnb.dashboards.controller import Controller, reported
 from seisnb.dashboards.figures.slip_units import check_slip
 from seisnb.dashboards.notebook import write_notebook
-from seisnb.dashboards.sessions import output_folder
+from seisnb.dashboards.sessions import files_named, output_folder
 from seisnb.dashboards.slip.code import code_of
 from seisnb.dashboards.slip.runs import Data, Run, beside, read_data, without
 from seisnb.dashboards.slip.session import read_slip_session, write_slip_session
@@ -164,7 +164,9 @@ class SlipController(Controller):
                 raise InputError(f"dashboard: no file of {what} is named.")
         opened = {
             "offsets": str(Path(offsets.strip()).expanduser()),
-            "meshes": [path for part in meshes.replace(",", " ").split() for path in _files(part)],
+            "meshes": [
+                str(path) for part in meshes.replace(",", " ").split() for path in files_named(part)
+            ],
             "reading": self.state.snapshot()["reading"],
         }
         self._apply({"opened": opened, "muted": (), "run": "", "patch": None, "tab": 0})
@@ -354,20 +356,3 @@ class SlipController(Controller):
 def _key(opened: Mapping[str, Any]) -> str:
     """What tells one set of data from another."""
     return json.dumps(dict(opened), sort_keys=True)
-
-
-def _files(pattern: str) -> list[str]:
-    """Files that a path or a pattern names, in order.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
-    path = Path(pattern).expanduser()
-    if not any(letter in pattern for letter in "*?["):
-        return [str(path)]
-    found = sorted(str(each) for each in path.parent.glob(path.name))
-    if not found:
-        raise InputError(f"dashboard: no file matches {pattern!r}.")
-    return found

@@ -78,35 +78,29 @@ def read_slip_session(folder: str, handed: Data | None, *, allow_changed: bool) 
     FileFormatError
         The file is no session.
     """
-    root = Path(folder).expanduser()
-    values, links, more = read_session(root)
-    root = root if root.is_dir() else root.parent
+    saved = read_session(folder)
+    root, links = saved.root, saved.links
     state = SlipState()
-    state.take(values, where="session")
-    then = dict(more.get("data") or {})
+    state.take(saved.state, where="session")
     data = None
     if state.opened:
         for what, link in links.items():
             if not what.startswith("result "):
                 link.check(what, root, on_changed="use" if allow_changed else "raise")
         data = read_data(state.opened)
-    elif then:
+    elif saved.more.get("data"):
         data = handed
         if data is None:
             raise InputError(
                 "session: its data were handed over by code, not read from files. Make the "
                 "dashboard with the same offsets and structures, and restore it there."
             )
-    now = {} if data is None else data.checksums
-    changed = [what for what in now if now[what] != then.get(what)]
-    if changed and not allow_changed:
-        raise InputError(
-            f"session: {', '.join(changed)} of this dashboard are not those of the session (their "
-            "checksums differ). Give the same data, or restore with changed data allowed: results "
-            "made from the old data are then left out."
-        )
+    changed = saved.changed(
+        {} if data is None else data.checksums, allow_changed=allow_changed,
+        consequence="results made from the old data are then left out",
+    )  # fmt: skip
     runs: dict[str, Run] = {}
-    for number, known in enumerate([] if changed else more.get("runs", []), 1):
+    for number, known in enumerate([] if changed else saved.more.get("runs", []), 1):
         path = links[f"result {number}"].check(f"result {number}", root)
         name, key = str(known["name"]), str(known["key"])
         runs[name] = Run(name=name, slip=open_slip(path), key=key)

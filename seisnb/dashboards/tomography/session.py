@@ -105,11 +105,10 @@ def read_tomography_session(folder: str, *, allow_changed: bool) -> Restored:
     FileFormatError
         The file is no session.
     """
-    root = Path(folder).expanduser()
-    values, links, more = read_session(root)
-    root = root if root.is_dir() else root.parent
+    saved = read_session(folder)
+    root, links = saved.root, saved.links
     state = TomographyState()
-    state.take(values, where="session")
+    state.take(saved.state, where="session")
     base, opened, is_same = None, dict(state.opened), True
     if "picks" in links:
         link = links["picks"]
@@ -124,7 +123,7 @@ def read_tomography_session(folder: str, *, allow_changed: bool) -> Restored:
             opened["path"] = str(path)
         base = read_survey(path, reading)
     runs: dict[str, Run] = {}
-    for number, known in enumerate(more.get("runs", []) if is_same else [], 1):
+    for number, known in enumerate(saved.more.get("runs", []) if is_same else [], 1):
         path = links[f"result {number}"].check(f"result {number}", root)
         fitted = np.array(known["fitted"], np.int64)
         runs[known["name"]] = Run(
