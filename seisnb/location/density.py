@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import lgamma
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seisnb.location.config import LocationConfig
-from seisnb.location.kernels import equal_differential_time, gaussian, robust
+from seisnb.location.kernels import equal_differential_time, gaussian, robust, vary
 from seisnb.location.picks import EventPicks
 from seisnb.location.space import Space
 from seisnb.location.variants import Variants
@@ -102,33 +103,44 @@ class EventDensity:
         """Predicted travel time of every pick, station term included, (n_picks, n, m) [s]."""
         chosen = np.arange(self.log_weight.size) if members is None else members
         times = np.empty((self.event.n_picks, points.shape[0], chosen.size), np.float32)
+        make = self._times_of(points, chosen)
         for station in np.unique(self.event.station):
-            p, s = self._times(int(station), points, chosen)
-            for i in np.flatnonzero(self.event.station == station):
-                times[i] = (s if self.event.is_s[i] else p) + np.float32(self.term[i])
+            picks = np.flatnonzero(self.event.station == station)
+            make(int(station), picks, times)
         return times
 
-    def _times(
-        self, station: int, points: Array, chosen: NDArray[np.intp]
-    ) -> tuple[Single, Single]:
-        """P and S times from one station for some members or variants."""
-        if self.variants is None:
-            everything = chosen.size == self.tables.n_members
-            return self.tables.times(station, points, None if everything else chosen)
-        variants = self.variants
-        if variants.blend is not None:
-            p, s = self.tables.times(station, points)
-            blend = np.ascontiguousarray(variants.blend[:, chosen])
-            p, s = p @ blend, s @ blend
-        else:
-            base, back = np.unique(variants.base[chosen], return_inverse=True)
-            p, s = self.tables.times(station, points, base)
-            p, s = p[:, back], s[:, back]
-        if variants.is_smooth:
+    def _times_of(
+        self, points: Array, chosen: NDArray[np.intp]
+    ) -> Callable[[int, NDArray[np.intp], Single], None]:
+        """What fills in the times of a station's picks, for some members or variants."""
+        event, variants, term = self.event, self.variants, self.term.astype(np.float32)
+        if variants is None:
+            wanted = None if chosen.size == self.tables.n_members else chosen
+
+            def plain(station: int, picks: NDArray[np.intp], out: Single) -> None:
+                both = self.tables.times(station, points, wanted)
+                for i in picks:
+                    np.add(both[int(event.is_s[i])], term[i], out=out[i])
+
+            return plain
+        factor = variants.factors(chosen)
+        blend = None if variants.blend is None else np.ascontiguousarray(variants.blend[:, chosen])
+        base, own = None, np.arange(chosen.size)
+        if blend is None:
+            base, own = np.unique(variants.base[chosen], return_inverse=True)
+
+        def varied(station: int, picks: NDArray[np.intp], out: Single) -> None:
+            both = self.tables.times(station, points, base)
+            if blend is not None:
+                both = both[0] @ blend, both[1] @ blend
             x, y = self.tables.place(station)
-            factor = variants.factors(np.arctan2(x - points[:, 0], y - points[:, 1]), chosen)
-            p, s = p * factor, s * factor
-        return p, s * (1.0 + variants.shear[chosen]).astype(np.float32)
+            azimuth = np.arctan2(x - points[:, 0], y - points[:, 1])
+            cosine, sine = np.cos(azimuth).astype(np.float32), np.sin(azimuth).astype(np.float32)
+            for i in picks:
+                phase = int(event.is_s[i])
+                vary(both[phase], own, factor[phase], cosine, sine, term[i], out[i])
+
+        return varied
 
     def sigma(self, times: Single) -> Array:
         """Standard deviation of every pick at every point, (n_picks, n) [s]."""

@@ -51,16 +51,11 @@ class Variants:
     shear: Array
     blend: NDArray[np.float32] | None = None
 
-    @property
-    def is_smooth(self) -> bool:
-        """Whether azimuth changes anything."""
-        return bool(self.factor.any())
-
-    def factors(self, azimuth: Array, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Factor on P times (n, m) at azimuths (n,) [radians] for some variants."""
-        a, b, c = self.factor[chosen].T.astype(np.float32)
-        cosine, sine = np.cos(azimuth).astype(np.float32), np.sin(azimuth).astype(np.float32)
-        return np.asarray(1.0 + a + np.outer(cosine, b) + np.outer(sine, c), np.float32)
+    def factors(self, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Factors on times of some variants, (2, 3, m): P and S; constant, cosine and sine."""
+        azimuthal = self.factor[chosen].T + np.array([[1.0], [0.0], [0.0]])
+        shear = np.stack([np.ones(chosen.size), 1.0 + self.shear[chosen]])
+        return np.asarray(shear[:, None] * azimuthal, np.float32)
 
     def log_weight(self, log_weight: Array) -> Array:
         """Log prior weights of the variants, from those of the members."""

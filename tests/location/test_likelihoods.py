@@ -65,6 +65,25 @@ def test_student_and_outliers(spread: float, dof: float, share: float) -> None:
             assert std[p, k] == pytest.approx(exact[2], rel=0.1)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.05])
+def test_picks_an_hour_off_count_as_outliers_and_nothing_overflows(share: float) -> None:
+    residual = residuals(1.0)
+    residual[2:4] += 3600.0  # 18,000 and 70,000 sigmas
+    sigma = np.repeat(SIGMA[:, None], 4, axis=1)
+    floor, constant = _floor(4.0, settings(outlier_probability=share, outlier_window=20.0))
+    start = np.median(residual, axis=0).mean(axis=1).astype(float)
+    log_l, origin, std = kernels.robust(residual, sigma, start, 4.0, floor)
+
+    def density(r, s):
+        return np.log((1 - share) * t.pdf(r / s, 4) / s + share / 20.0)
+
+    for p in range(4):
+        exact = summed(density, residual[:, p, 0])
+        assert log_l[p, 0] + constant * SIGMA.size == pytest.approx(exact[0], abs=0.02)
+        assert origin[p, 0] == pytest.approx(exact[1], abs=0.15 * exact[2])
+        assert std[p, 0] == pytest.approx(exact[2], rel=0.1)
+
+
 def test_gaussian_with_outliers() -> None:
     residual = residuals(1.0)
     residual[4] -= 3.0
