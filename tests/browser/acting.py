@@ -109,7 +109,11 @@ def await_pane(page: Page, label: str) -> list[int]:
     """Wait for a bokeh figure to be drawn; signatures of its pixels."""
     selector = pane(label)
     page.locator(f"{selector}[data-ready]").first.wait_for(timeout=30_000)
-    page.wait_for_function("(s) => canvasesIn(s).length > 0", arg=selector, timeout=30_000)
+    page.wait_for_function(
+        "(s) => canvasesIn(s).length > 0 && Bokeh.documents.every((each) => each.is_idle)",
+        arg=selector,
+        timeout=30_000,
+    )
     page.wait_for_timeout(300)
     return labkit.signatures(page, selector)
 
