@@ -32,7 +32,8 @@ N_FACTORS = 16
 #: Single precision, in which twice as many members fit into an instruction: residuals hold no more,
 #: and log likelihoods stay right to 1e-5. Products and sums over nodes are double.
 _ONE, _HALF, _TINY = np.float32(1.0), np.float32(0.5), np.float32(1e-30)
-#: Beyond a thousand sigmas a Student factor is that of a thousand: two of them overflow otherwise.
+#: Beyond 2000 sigmas a Student factor of four degrees of freedom is that of 2000: the product of
+#: two would leave single precision.
 _MOST = np.float32(1e6)
 
 
@@ -62,7 +63,7 @@ def vary(times, base, factor, cosine, sine, term, out):
     times : (n_points, n_members)
         Of the members [s].
     base : (m,) int
-        The member that each variant is of.
+        The member that each variant is of; of blends, whose times are made before, itself.
     factor : (3, m)
         Constant, and what goes with cosine and sine of the azimuth.
     cosine, sine : (n_points,)
@@ -197,11 +198,11 @@ def robust(residual, sigma, start, dof, floor):
                         over[k] += share * r
                         under[k] += share
                 elif dof > 0.0 and floor > 0.0:
-                    half = np.float32(power)
+                    steep = np.float32(power)
                     for k in range(n_members):
                         r = residual[i, p, k] - origin[k]
                         q = _ONE + narrow * r * r
-                        share = top / (q * (_ONE + low * q**half))
+                        share = top / (q * (_ONE + low * q**steep))
                         over[k] += share * r
                         under[k] += share
                 elif dof > 0.0:
