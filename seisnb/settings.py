@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import json
 import types
 from collections.abc import Iterable, Mapping
@@ -82,7 +83,7 @@ def list_settings(groups: Mapping[str, type]) -> list[Setting]:
     """
     found = []
     for group, config in groups.items():
-        hints = get_type_hints(config)
+        hints = _hints(config)
         for field in dataclasses.fields(config):
             if not field.init:
                 continue
@@ -100,6 +101,12 @@ def list_settings(groups: Mapping[str, type]) -> list[Setting]:
                 )
             )
     return found
+
+
+@functools.cache
+def _hints(config: type) -> dict[str, Any]:
+    """The types of the fields: slow to find out, and asked for at every change of a form."""
+    return get_type_hints(config)
 
 
 def describe_settings(groups: Mapping[str, type]) -> str:

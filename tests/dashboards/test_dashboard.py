@@ -4,7 +4,7 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 import xarray as xr
-from fake import land_survey, make_invert, marine_ensemble, marine_survey
+from fake import land_survey, make_invert, marine_ensemble, marine_survey, passing
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seisnb.dashboards import TomographyDashboard
@@ -180,7 +180,7 @@ def test_undo_brings_picks_and_their_figure_back(app):
     assert app.survey_tab.pick_std.value == ""
     app.shell.undo.click()
     assert app.state.muted == ()
-    assert all(panel.pane.model.select_one({"name": "picks"}).view.filter.booleans)
+    assert passing(panel.pane.model, "picks").all()
     app.shell.redo.click()
     assert app.state.muted == (3, 4)
     assert not app.survey["used"].values[3]
@@ -197,15 +197,14 @@ def test_a_bad_std_is_explained_and_nothing_changes(app):
 def test_gathers_are_shown_alone(app):
     app.survey_tab.gather.value = "shot 8"
     own = app.survey["shot"].values == 8
-    shown = app.survey_tab.curves.pane.model.select_one({"name": "picks"}).view.filter.booleans
-    assert_array_equal(np.asarray(shown), own)
+    shown = passing(app.survey_tab.curves.pane.model, "picks")
+    assert_array_equal(shown, own)
     source = app.survey_tab._line.instruments["receiver"]
     source.selected.indices = [4]
     assert app.state.gather == f"receiver {source.data['number'][4]}"
     assert app.survey_tab.gather.value == app.state.gather
     app.survey_tab.gather.value = ""
-    shown = app.survey_tab.curves.pane.model.select_one({"name": "picks"}).view.filter.booleans
-    assert all(shown)
+    assert passing(app.survey_tab.curves.pane.model, "picks").all()
 
 
 def test_suggested_outliers_have_reasons_and_can_be_selected():
@@ -443,8 +442,8 @@ def test_selection_on_the_curves_mutes_and_restores(app):
     panel.mute.click()
     assert app.state.muted == (10, 11, 12, 40)
     assert_array_equal(np.flatnonzero(~app.survey["used"].values), [10, 11, 12, 40])
-    shown = panel.pane.model.select_one({"name": "picks"}).view.filter.booleans
-    assert_array_equal(np.flatnonzero(~np.asarray(shown)), [10, 11, 12, 40])
+    shown = passing(panel.pane.model, "picks")
+    assert_array_equal(np.flatnonzero(~shown), [10, 11, 12, 40])
     assert panel.source.selected.indices == []
     assert "527 of 531 picks" in app.status.value
     panel.selected.value = "11"
@@ -472,8 +471,8 @@ def test_picks_muted_on_the_fit_are_the_surveys_picks(app):
     app.fit_tab.mute.click()
     assert app.state.muted == (0, 1, 2, 7)
     assert "run again" in app.status.value
-    shown = app.fit_tab.pane.model.select_one({"name": "picks"}).view.filter.booleans
-    assert_array_equal(np.flatnonzero(~np.asarray(shown)), [0, 5])
+    shown = passing(app.fit_tab.pane.model, "picks")
+    assert_array_equal(np.flatnonzero(~shown), [0, 5])
     app.run_button.click()
     assert app.controller.job.wait(30)
     assert "run again" not in app.status.value

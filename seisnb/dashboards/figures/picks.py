@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 from bokeh.layouts import column
 from bokeh.models import (
-    BooleanFilter,
     CDSView,
     Column,
     ColumnDataSource,
     HoverTool,
+    IndexFilter,
     LegendItem,
     LinearColorMapper,
     Range1d,
@@ -177,22 +177,22 @@ class Marks:
     ----------
     source : ColumnDataSource
         The picks.
-    used, muted : list of BooleanFilter
+    used, muted : list of IndexFilter
         Of the glyphs of used and of muted picks.
     label : LegendItem
         Speaks of muted picks when there are some.
     """
 
     source: ColumnDataSource
-    used: list[BooleanFilter]
-    muted: list[BooleanFilter]
+    used: list[IndexFilter]
+    muted: list[IndexFilter]
     label: LegendItem
 
     @classmethod
     def of(cls, curves: Column | figure) -> Marks:
         """The parts of curves that :func:`travel_time_curves` made."""
         parts = curves.references()  # once: Bokeh goes through all of them for every selection
-        filters = [each for each in parts if isinstance(each, BooleanFilter)]
+        filters = [each for each in parts if isinstance(each, IndexFilter)]
         items = [each for each in parts if isinstance(each, LegendItem)]
         return cls(
             source=next(each for each in parts if each.name == "pick_source"),
@@ -224,9 +224,16 @@ def mark_muted(
         marks.source.data["used"] = used
     inside = np.ones(used.size, bool) if shown is None else shown
     for filters, part in ((marks.used, used & inside), (marks.muted, ~used & inside)):
+        indices = _indices(part)
         for each in filters:
-            each.booleans = part.tolist()
+            if each.indices != indices:
+                each.indices = indices
     marks.label.visible = not bool(used.all())
+
+
+def _indices(chosen: NDArray[np.bool_]) -> list[int] | None:
+    """The chosen picks as a filter takes them; None, which is sooner sent, for all."""
+    return None if chosen.all() else np.flatnonzero(chosen).tolist()
 
 
 def _x_label(gathers: Gathers, unit: str) -> str:
@@ -283,8 +290,8 @@ def _draw_picks(
     """Error bars and points of used picks, grey crosses for muted ones; returns legend items."""
     suffix = "" if y == "time" else "_residuals"
     used = source.data["used"]
-    keep = CDSView(filter=BooleanFilter(used, name="used"))
-    drop = CDSView(filter=BooleanFilter(~used, name="muted"))
+    keep = CDSView(filter=IndexFilter(indices=_indices(used), name="used"))
+    drop = CDSView(filter=IndexFilter(indices=_indices(~used), name="muted"))
     bars = plot.segment(
         "x",
         low,
