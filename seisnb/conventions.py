@@ -12,6 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from seisnb.unloaded_dask import spare_dask
+
+spare_dask()
+
 UNITS: dict[str, str] = {"length": "km", "time": "s", "velocity": "km/s"}
 
 
