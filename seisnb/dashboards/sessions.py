@@ -61,6 +61,11 @@ class Link:
         return path
 
 
+def key_of(opened: Mapping[str, Any]) -> str:
+    """What tells one set of opened files from another: a state's ``opened`` as text."""
+    return json.dumps(dict(opened), sort_keys=True)
+
+
 def sha256_of(path: Path) -> str:
     """Checksum of a file's content."""
     digest = hashlib.sha256()

@@ -6,8 +6,7 @@ wrong in ``error`` instead of raising, because Jupyter hides the exceptions of w
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from seisnb.conventions import OFFSETS, Cancelled, InputError, SeisnbError, chec
 from seisnb.dashboards.controller import Controller, reported
 from seisnb.dashboards.figures.slip_units import check_slip
 from seisnb.dashboards.notebook import write_notebook
-from seisnb.dashboards.sessions import files_named, output_folder
+from seisnb.dashboards.sessions import files_named, key_of, output_folder
 from seisnb.dashboards.slip.code import code_of
 from seisnb.dashboards.slip.runs import Data, Run, beside, read_data, without
 from seisnb.dashboards.slip.session import read_slip_session, write_slip_session
@@ -96,7 +95,7 @@ class SlipController(Controller):
     @property
     def _data(self) -> Data | None:
         """What is inverted, by the state's ``opened``."""
-        return self._known_data.get(_key(self.state.opened))
+        return self._known_data.get(key_of(self.state.opened))
 
     @property
     def has_data(self) -> bool:
@@ -267,7 +266,7 @@ class SlipController(Controller):
     def restore_session(self, folder: str, *, allow_changed: bool = False) -> None:
         """Bring back a session; data that changed are refused, or used without the old results."""
         self._refuse_busy("restore a session")
-        handed = self._known_data.get(_key({}))
+        handed = self._known_data.get(key_of({}))
         found = read_slip_session(folder, handed, allow_changed=allow_changed)
         state, data = found.state, found.data
         sites = set() if data is None else {str(name) for name in data.offsets["site"].values}
@@ -276,7 +275,7 @@ class SlipController(Controller):
             "muted": [name for name in state.muted if name in sites],
         }
         if data is not None:
-            self._known_data[_key(state.opened)] = data
+            self._known_data[key_of(state.opened)] = data
         self._runs, self.run_names = found.runs, tuple(found.runs)
         self._apply(self.state._decoded(values, "session"))
         self.data_number += 1
@@ -309,7 +308,7 @@ class SlipController(Controller):
             structures = [structures]
         if not isinstance(structures, StructureEnsemble):
             structures = structure_ensemble(structures)
-        self._known_data[_key({})] = Data.of(offsets, structures)
+        self._known_data[key_of({})] = Data.of(offsets, structures)
         self.data_number += 1
 
     def _take_run(self, slip: xr.Dataset, name: str, *, tab: str, key: str = "") -> None:
@@ -329,8 +328,8 @@ class SlipController(Controller):
         """Set values and bring data and result in line with them, or change nothing."""
         before = self.state.snapshot()
         opened = values.get("opened", self.state.opened)
-        if opened and _key(opened) not in self._known_data:
-            self._known_data[_key(opened)] = read_data(opened)
+        if opened and key_of(opened) not in self._known_data:
+            self._known_data[key_of(opened)] = read_data(opened)
         self.state.change(**values)
         try:
             if set(values) & {"opened", "muted", "config", "run"}:
@@ -338,7 +337,7 @@ class SlipController(Controller):
         except SeisnbError:
             self.state.change(**self.state._decoded(before, "dashboard"))
             raise
-        if _key(opened) != _key(before["opened"]):
+        if key_of(opened) != key_of(before["opened"]):
             self.data_number += 1
 
     def _derive(self) -> None:
@@ -351,8 +350,3 @@ class SlipController(Controller):
         if run is not None and run.key and data is not None:
             asked = data.key(self.state.muted, self.state.config)
             self.is_stale = all(asked != each.key for each in self._runs.values())
-
-
-def _key(opened: Mapping[str, Any]) -> str:
-    """What tells one set of data from another."""
-    return json.dumps(dict(opened), sort_keys=True)

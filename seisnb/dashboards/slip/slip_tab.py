@@ -32,7 +32,9 @@ class SlipTab(InSight):
         self.controller = act = controller
         state = act.state
         self.field = choice_control("Slip", FIELDS, state.field, tip="On the map")
-        self.vectors = choice_control("Displacements", VECTORS, state.vectors, tip="On the map")
+        self.vectors = choice_control(
+            "Displacements", VECTORS, state.vectors, tip="On the map", label_width="100px"
+        )
         self.component = choice_control("Component", COMPONENTS, state.component)
         style = {"description_width": "170px"}
         wide = widgets.Layout(width="360px")

@@ -28,10 +28,10 @@ from seisnb.dashboards.notebook import write_notebook
 from seisnb.dashboards.report import write_report
 from seisnb.dashboards.section_data import SectionData, ensemble_section
 from seisnb.dashboards.section_page import write_section_page
-from seisnb.dashboards.sessions import output_folder
+from seisnb.dashboards.sessions import key_of, output_folder
 from seisnb.dashboards.state import SECTION_TRAITS
 from seisnb.dashboards.tomography.code import code_of
-from seisnb.dashboards.tomography.picks import checked, edited, key_of, read_survey
+from seisnb.dashboards.tomography.picks import checked, edited, read_survey
 from seisnb.dashboards.tomography.runs import Asked, Run, survey_of
 from seisnb.dashboards.tomography.science import science
 from seisnb.dashboards.tomography.session import (

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,11 +11,6 @@ import xarray as xr
 from seisnb.conventions import InputError, SeisnbError
 from seisnb.dashboards.tomography.state import ReadingConfig
 from seisnb.io import describe_picks, parse_pick_std, read_picks
-
-
-def key_of(opened: Mapping[str, Any]) -> str:
-    """What tells one set of picks from another: a state's ``opened`` as text."""
-    return json.dumps(opened, sort_keys=True)
 
 
 def read_survey(path: Path, reading: ReadingConfig) -> xr.Dataset:
