@@ -7,6 +7,7 @@ whose members are numbered through, with their weights.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -279,9 +280,9 @@ class VelocityEnsemble:
         names = {LayeredGroup: "layers", SectionGroup: "section", VolumeGroup: "volume"}
         return tuple(names[type(group)] for group in self.groups)
 
-    @property
+    @functools.cached_property
     def checksum(self) -> str:
-        """SHA-256 over everything that a travel time depends on."""
+        """SHA-256 over everything that a travel time depends on; found once."""
         digest = hashlib.sha256(repr((self.kinds, self.projection)).encode())
         digest.update(np.ascontiguousarray(self.vpvs, float).tobytes())
         for group in self.groups:

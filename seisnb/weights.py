@@ -1,4 +1,4 @@
-"""Log prior weights of an ensemble's members, given or equal, as log weights that sum to one."""
+"""Log weights: sums of them, and those of an ensemble's members, given or equal."""
 
 from __future__ import annotations
 
@@ -43,3 +43,21 @@ def prior_log_weights(log_weight: ArrayLike | None, n: int, *, where: str) -> ND
             f"expected one for each of {n} members, not NaN, not all minus infinity."
         )
     return np.asarray(values - np.logaddexp.reduce(values))
+
+
+def log_sum_exp(values: NDArray[np.floating], axis: int | None = None) -> NDArray[np.float64]:
+    """Log of the sum of exponentials, over one axis or all; minus infinity of nothing but that.
+
+    For the many small arrays of a location, on which :func:`scipy.special.logsumexp` spends ten
+    times as long finding out whose arrays they are as summing them.
+
+    Examples
+    --------
+    >>> log_sum_exp(np.array([[0.0, 0.0], [-np.inf, -np.inf]]), axis=1).round(3)
+    array([0.693,  -inf])
+    """
+    peak = values.max(axis=axis, keepdims=True)
+    peak = np.where(np.isfinite(peak), peak, 0.0)
+    with np.errstate(divide="ignore"):
+        found = np.log(np.exp(values - peak).sum(axis=axis, keepdims=True)) + peak
+    return np.asarray(found.squeeze() if axis is None else found.squeeze(axis))

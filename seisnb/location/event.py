@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from seisnb.location.config import LocationConfig
 from seisnb.location.density import Evaluation, EventDensity
 from seisnb.location.octree import CellDraws, Cells, divide
 from seisnb.location.sampler import Draws, sample, systematic
 from seisnb.location.space import event_box
+from seisnb.weights import log_sum_exp
 
 Array = NDArray[np.float64]
 
@@ -117,7 +118,7 @@ def locate_event(
 
     def exact(points: Array) -> tuple[Array, Evaluation]:
         found = density.evaluate(points)
-        log_l = logsumexp(found.log_likelihood + density.log_weight, axis=1)
+        log_l = log_sum_exp(found.log_likelihood + density.log_weight, axis=1)
         return np.asarray(log_l + density.space.log_prior(points)), found
 
     tolerance = config.cell_tolerance
@@ -156,7 +157,7 @@ def locate_event(
         model_log_evidence=(
             _by_member(by_variant, density) - _by_member(density.log_weight, density)
         ),
-        model_probability=np.exp(_by_member(by_variant - logsumexp(by_variant), density)),
+        model_probability=np.exp(_by_member(by_variant - log_sum_exp(by_variant), density)),
         n_effective=float(1.0 / np.sum(softmax(by_variant) ** 2)),
         edge_mass=float(near[:, :2].any(axis=1).mean()), trial_log_density=trial_log_density,
     )  # fmt: skip
@@ -188,7 +189,7 @@ def _cells(
 
     def smoothed(points: Array, half_width: Array) -> Array:
         found = density.evaluate(points, members, half_width)
-        return np.asarray(logsumexp(found.log_likelihood + log_weight, axis=1))
+        return log_sum_exp(found.log_likelihood + log_weight, axis=1)
 
     def resolution(point: Array) -> float:
         return density.resolution(point, members)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from seisnb.location.kernels import find_cells
 from seisnb.location.space import Space
 from seisnb.traveltime.tables_grid import Region
+from seisnb.weights import log_sum_exp
 
 Array = NDArray[np.float64]
 #: Log density at points (n, 3) [km], smoothed over cells of half-widths (n,) [km].
@@ -48,7 +48,7 @@ class Cells:
     def log_mass(self) -> Array:
         """Log probability of every cell, (n,), normalised."""
         mass = self.log_density + np.log(8.0 * self.half.prod(axis=1))
-        return np.asarray(mass - logsumexp(mass))
+        return np.asarray(mass - log_sum_exp(mass))
 
     def std(self) -> float:
         """Smallest standard deviation of the posterior over all directions [km]."""
@@ -83,11 +83,11 @@ class CellDraws:
         """The posterior over the cells, widened."""
         log_volume = np.log(8.0 * cells.half.prod(axis=1))
         share = TEMPER * cells.log_density + log_volume
-        share = share - logsumexp(share)
+        share = share - log_sum_exp(share)
         even = np.where(np.isfinite(share), log_volume, -np.inf)
         # evenly over the cells that hold all but a billionth of the widened density
         even = np.where(share > share.max() - 25.0, even, -np.inf)
-        even = even - logsumexp(even)
+        even = even - log_sum_exp(even)
         return cls(
             cells=cells,
             log_share=np.logaddexp(np.log1p(-EVEN) + share, np.log(EVEN) + even),

@@ -13,10 +13,10 @@ from math import lgamma
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from seisnb.location.density import Evaluation
 from seisnb.location.octree import CellDraws
+from seisnb.weights import log_sum_exp
 
 Array = NDArray[np.float64]
 #: Log posterior, unnormalised, of points (n, 3) [km], and what it was made of.
@@ -58,7 +58,7 @@ class Draws:
     @property
     def ess(self) -> float:
         """Effective number of draws, 1 over the sum of squared weights."""
-        return float(np.exp(-logsumexp(2.0 * self.log_weight)))
+        return float(np.exp(-log_sum_exp(2.0 * self.log_weight)))
 
 
 def sample(
@@ -95,7 +95,7 @@ def sample(
         np.log(share) + cells.log_density(points), np.log1p(-share) + kernels.log_density(points)
     )
     ratio = log_p - log_q
-    log_evidence = float(logsumexp(ratio) - np.log(n_first + n))
+    log_evidence = float(log_sum_exp(ratio) - np.log(n_first + n))
     evaluation = Evaluation(
         log_likelihood=np.concatenate([found.log_likelihood, found_second.log_likelihood]),
         origin=np.concatenate([found.origin, found_second.origin]),
@@ -104,10 +104,10 @@ def sample(
     by_model = evaluation.log_likelihood + (log_prior(points) - log_q)[:, None]
     return Draws(
         points=points,
-        log_weight=ratio - logsumexp(ratio),
+        log_weight=ratio - log_sum_exp(ratio),
         log_density=log_p - log_evidence,
         log_evidence=log_evidence,
-        model_log_evidence=logsumexp(by_model, axis=0) - np.log(n_first + n),
+        model_log_evidence=log_sum_exp(by_model, axis=0) - np.log(n_first + n),
         evaluation=evaluation,
     )
 
@@ -121,7 +121,7 @@ def systematic(log_weight: Array, n: int, rng: np.random.Generator) -> NDArray[n
 
 def _normalised(log_weight: Array) -> Array:
     """Log weights that sum to one."""
-    return np.asarray(log_weight - logsumexp(log_weight))
+    return np.asarray(log_weight - log_sum_exp(log_weight))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,6 +111,8 @@ class EventWork:
             return self._posterior(index, tables, prior, variants, is_cancelled)
 
         multi = by(self.tables, self.prior, self.variants)
+        if is_cancelled():
+            return None
         is_few = multi.n_effective < LEAST_EFFECTIVE * self.config.n_variants
         if is_few and self.finer is not None:
             # what the picks say of each model is said by the models themselves

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import xarray as xr
 
+from seisnb.conventions import Cancelled
 from seisnb.location import LocationConfig
 
 #: What makes the first answer quick.
@@ -32,7 +34,7 @@ class Answers:
         self,
         asked: tuple[object, ...],
         config: LocationConfig,
-        find: Callable[[LocationConfig], xr.Dataset],
+        find: Callable[[LocationConfig, Callable[[], bool]], xr.Dataset],
         take: Callable[[xr.Dataset, bool], None],
         is_old: Callable[[], bool],
     ) -> None:
@@ -45,7 +47,7 @@ class Answers:
         config : LocationConfig
             What the full answer is found with.
         find : callable
-            Locates the event.
+            Locates the event; asks its second argument whether to give up.
         take : callable
             Takes an answer, and whether it is the full one.
         is_old : callable
@@ -61,19 +63,22 @@ class Answers:
             full, n_samples=QUICK_SAMPLES, cell_tolerance=QUICK_TOLERANCE,
             n_variants=QUICK_VARIANTS, blend_models=False,
         )  # fmt: skip
-        found = find(quick)
-        if is_old():
-            return
-        take(found, False)
-        until = time.monotonic() + REST
-        while time.monotonic() < until:
+
+        def found_by(which: LocationConfig) -> xr.Dataset:
+            found = find(which, is_old)
             if is_old():
-                return
-            time.sleep(0.02)
-        found = find(full)
-        if is_old():
-            return
-        self._kept[key] = found
-        for oldest in [*self._kept][:-N_KEPT]:
-            del self._kept[oldest]
-        take(found, True)
+                raise Cancelled("location: something newer was asked for.")
+            return found
+
+        with suppress(Cancelled):
+            take(found_by(quick), False)
+            until = time.monotonic() + REST
+            while time.monotonic() < until:
+                if is_old():
+                    return
+                time.sleep(0.02)
+            found = found_by(full)
+            self._kept[key] = found
+            for oldest in [*self._kept][:-N_KEPT]:
+                del self._kept[oldest]
+            take(found, True)

@@ -237,8 +237,10 @@ class LocationController(Controller):
         arrivals, trial = self.data.arrivals.isel(pick=rows), self._trial_of(self.state.event)
         prepared, stations, models = self.prepared, self.data.stations, self.data.models
 
-        def find(which: LocationConfig) -> xr.Dataset:
-            return locate(arrivals, stations, models, which, prepared=prepared, trial=trial)
+        def find(which: LocationConfig, is_old: Callable[[], bool]) -> xr.Dataset:
+            return locate(
+                arrivals, stations, models, which, prepared=prepared, trial=trial, cancel=is_old
+            )
 
         self.latest.ask(
             lambda is_old: self._answers.give(asked, config, find, self._take_event, is_old)
