@@ -9,7 +9,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fake
 import slip_case
 
-from seisnb.dashboards import SlipDashboard
+from seisnb.dashboards import SlipDashboard, TomographyDashboard
+from seisnb.io import write_picks
 from seisnb.slip import invert_slip
 
 
@@ -65,3 +66,23 @@ def run(made):
     assert made.job.wait(60)
     assert made.alert.value == ""
     return made
+
+
+@pytest.fixture
+def app():
+    return TomographyDashboard(survey=fake.land_survey(), invert=fake.make_invert())
+
+
+@pytest.fixture
+def finished(app):
+    app.run_button.click()
+    assert app.controller.job.wait(30)
+    assert app.controller.job.status == "done", app.controller.job.error
+    return app
+
+
+@pytest.fixture
+def pick_file(tmp_path):
+    path = tmp_path / "line<b>7.csv"
+    write_picks(fake.marine_survey(), path)
+    return path

@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
-from bokeh.models import GlyphRenderer
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -261,12 +260,3 @@ def write_large_ensemble(path):
     fine["velocity"] = (("particle", "depth", "easting"), np.broadcast_to(row, (n, z.size, x.size)))
     save_ensemble(fine.assign_attrs(marine.attrs), path)
     return path
-
-
-def passing(model, name):
-    """Which rows of its source a renderer of this name shows."""
-    renderer = model.select_one({"name": name, "type": GlyphRenderer})
-    rows = np.zeros(len(next(iter(renderer.data_source.data.values()))), bool)
-    indices = renderer.view.filter.indices
-    rows[slice(None) if indices is None else indices] = True
-    return rows

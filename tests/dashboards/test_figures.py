@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from bokeh.model import Model
 from bokeh.models import ColorBar, Legend, LinearColorMapper
-from fake import passing
+from looking import passing
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seisnb.conventions import InputError
