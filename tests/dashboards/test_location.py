@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from seisnb.conventions import InputError
+from seisnb.conventions import Cancelled, InputError
 from seisnb.dashboards import LocationDashboard
 from seisnb.dashboards.figures.boundary import boundary_panels
 from seisnb.dashboards.figures.location import catalogue_map, event_figure
@@ -106,6 +107,32 @@ def test_what_was_asked_before_is_there_at_once(monkeypatch) -> None:
     made.stations.value = made.stations.options[:6]  # never asked: located
     assert made.controller.wait()
     assert made.event_result["n_stations"].item() == 6
+
+
+def test_a_full_answer_that_nobody_waits_for_is_given_up(monkeypatch) -> None:
+    made = dashboard()
+    begun, given_up = threading.Event(), []
+
+    def watched(arrivals, stations, models, config, *, cancel, **options) -> xr.Dataset:
+        if config.blend_models and not begun.is_set():  # the first full answer
+            begun.set()
+            until = time.monotonic() + 30
+            while not cancel() and time.monotonic() < until:
+                time.sleep(0.01)
+            with pytest.raises(Cancelled):
+                locate(arrivals, stations, models, config, cancel=cancel, **options)
+            given_up.append(config)
+            raise Cancelled("locate: given up.")
+        return locate(arrivals, stations, models, config, cancel=cancel, **options)
+
+    monkeypatch.setattr("seisnb.dashboards.location.controller.locate", watched)
+    made.phases["S"].value = False
+    assert begun.wait(60)
+    made.likelihood.value = "gaussian"
+    assert made.controller.wait()
+    assert len(given_up) == 1
+    assert made.alert.value == ""
+    assert '"likelihood": "gaussian"' in made.event_result.attrs["config"]
 
 
 def test_only_the_last_of_quick_changes_is_located() -> None:
