@@ -19,6 +19,9 @@ import nbformat
 import psutil
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
+from traitlets.config import Config
+
+from seisnb.batch.kernels import own_sockets
 
 #: What a notebook may print [bytes]; the rest is left out and said so.
 MOST_PRINTED = 1_000_000
@@ -134,8 +137,17 @@ class WatchedEngine(NBClientEngine):
     ) -> Any:
         """Execute all cells in a kernel of their own."""
         watch.notebook = nb_man.nb
+        with own_sockets() as config:
+            return cls._watched(nb_man, kernel_name, watch, start_timeout, config)
+
+    @classmethod
+    def _watched(
+        cls, nb_man: Any, kernel_name: str, watch: Watch, start_timeout: float, config: Config
+    ) -> Any:
+        """Execute all cells while the kernel is looked at."""
         client = _Client(
             nb_man,
+            config=config,
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
             timeout=None,

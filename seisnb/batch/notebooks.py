@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seisnb.batch.kernels import own_sockets
 from seisnb.conventions import InputError, SeisnbError
 
 
@@ -41,17 +42,19 @@ def execute_notebook(source: Path, target: Path, parameters: Mapping[str, Any]) 
     import papermill  # slow to load, and finding a notebook needs none of it
 
     try:
-        papermill.execute_notebook(
-            str(source),
-            str(target),
-            parameters=dict(parameters),
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            stdout_file=sys.stdout,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            cwd=str(target.parent),
-        )
+        with own_sockets() as config:
+            papermill.execute_notebook(
+                str(source),
+                str(target),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                stdout_file=sys.stdout,
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                cwd=str(target.parent),
+                config=config,
+            )
     except papermill.PapermillExecutionError as error:
         raise SeisnbError(
             f"{source.name}: {error.ename}: {error.evalue} The notebook up to there: {target}."
