@@ -6,8 +6,8 @@ finer patches do not change what is believed of the whole, as a field that is cu
 A population carries the field, the structure, the prior's amplitude and its correlation length. It
 begins with draws of the prior, and is weighted, resampled and moved from one inverse temperature to
 the next, so that the mean weights multiply to the evidence (sequential Monte Carlo, Del Moral et
-al. 2006). The field moves along Hamiltonian paths (Neal 2011) whose mass is the curvature of the
-linear problem. Several populations that know nothing of each other say how far it has converged.
+al. 2006). How the field moves: :mod:`seisnb.slip.positive_kernels`. Several populations that know
+nothing of each other say how far it has converged.
 """
 
 from __future__ import annotations
@@ -56,6 +56,12 @@ class Target:
     factors: Array
     ranks: NDArray[np.intp]
     amplitude: tuple[float, float]
+
+    @cached_property
+    def columns(self) -> tuple[Array, Array]:
+        """Predictions as (structure, unknown, datum), and sums of squares (structure, unknown)."""
+        columns = np.ascontiguousarray(self.kernels.transpose(0, 2, 1))
+        return columns, (columns**2).sum(axis=2)
 
     @cached_property
     def masses(self) -> tuple[Array, Array]:
@@ -143,10 +149,11 @@ def run_population(
     def move(inverse_temperature: float) -> Array:
         nonlocal step
         squares, accepted = positive_kernels.move(
-            rng, *state, target.observed, target.kernels, target.factors, target.ranks, bases,
+            rng, *state, target.observed, *target.columns, target.factors, target.ranks, bases,
             stretches, target.log_weight, low, high, inverse_temperature, step, n_moves,
         )  # fmt: skip
-        if inverse_temperature < 1.0:  # a step that is still learning is no part of a chain
+        # a step that is still learning is no part of a chain
+        if inverse_temperature < 1.0 and np.isfinite(accepted):
             step = float(np.clip(step * np.exp(accepted - ACCEPTED), *STEPS))
         return np.asarray(squares)
 

@@ -1,4 +1,12 @@
-"""Compiled moves of particles of non-negative slip: Hamiltonian paths, and choices of the rest."""
+"""Compiled moves of particles of non-negative slip: of the field, and choices of the rest.
+
+The field moves along Hamiltonian paths, or patch by patch (Gibbs sampling). Drawing all patches
+once costs what one or two steps of a path do. Patch by patch it converges as the Gauss-Seidel
+iteration for the same equations does (Roberts & Sahu 1997): a patch is forgotten after about 1 + h
+draws, h being what the data add to its prior precision, where its neighbours are known as well. So
+every patch is drawn so many times. Where that is too many, a path is taken, whose mass is the
+curvature of the linear problem; its steps must be short where many patches are near zero.
+"""
 
 from __future__ import annotations
 
@@ -92,11 +100,82 @@ def path(
 
 
 @njit(**_JIT)
-def misfits(slip, observed, kernels):
+def sweeps(rng, coefficients, amplitude, observed, columns, squares, inverse_temperature):
+    """Draw coefficients given all others, in place; for fields of uncorrelated patches.
+
+    Below zero a coefficient is as before the data, above zero it is normal with them; the two parts
+    are weighted by what lies below them. Each is drawn as often as it needs to be forgotten.
+
+    Parameters
+    ----------
+    rng, coefficients, amplitude, observed, inverse_temperature
+        As for :func:`path`.
+    columns : (unknown, datum)
+        Whitened predictions of unit slip.
+    squares : (unknown,)
+        Their sums of squares.
+    """
+    residual = observed - amplitude * (columns.T @ np.maximum(coefficients, 0.0))
+    added = inverse_temperature * amplitude * amplitude * squares
+    for number in range(math.ceil(1.0 + added.max())):
+        for i in range(coefficients.size):
+            if number >= 1.0 + added[i]:
+                continue
+            column, slipping = columns[i], max(coefficients[i], 0.0)
+            pull = column @ residual + amplitude * slipping * squares[i]
+            std = 1.0 / math.sqrt(1.0 + added[i])
+            mean = inverse_temperature * amplitude * pull * std * std
+            if rng.random() < chance_above(mean / std, std):
+                coefficients[i] = mean + std * normal_above(rng, -mean / std)
+            else:
+                coefficients[i] = -abs(rng.standard_normal())
+            change = amplitude * (max(coefficients[i], 0.0) - slipping)
+            if change != 0.0:
+                residual -= change * column
+
+
+@njit(**_JIT)
+def draws_needed(amplitude, squares, inverse_temperature):
+    """How often :func:`sweeps` draws a coefficient, on average."""
+    return np.mean(np.ceil(1.0 + inverse_temperature * amplitude * amplitude * squares))
+
+
+@njit(**_JIT)
+def chance_above(m, std):
+    """Probability of the part above zero: normal of mean ``m * std`` there, standard below."""
+    if m > 35.0:
+        return 1.0
+    # exp(m**2 / 2) * normal distribution function of m, and its limit where that underflows
+    mills = (
+        math.exp(0.5 * m * m) * math.erfc(-m / math.sqrt(2.0))
+        if m > -25.0
+        else math.sqrt(2.0 / math.pi) * -m / (m * m + 1.0)
+    )
+    above = std * mills
+    return above / (1.0 + above)
+
+
+@njit(**_JIT)
+def normal_above(rng, least):
+    """A standard normal number above ``least`` (Robert 1995)."""
+    if least < 0.4:
+        while True:
+            x = rng.standard_normal()
+            if x > least:
+                return x
+    rate = 0.5 * (least + math.sqrt(least * least + 4.0))
+    while True:
+        x = least + rng.standard_exponential() / rate
+        if rng.random() <= math.exp(-0.5 * (x - rate) ** 2):
+            return x
+
+
+@njit(**_JIT)
+def misfits(slip, observed, columns):
     """Sums of squared residuals of one slip under all structures, (structure,)."""
-    found = np.empty(kernels.shape[0])
-    for k in range(kernels.shape[0]):
-        residual = observed - kernels[k] @ slip
+    found = np.empty(columns.shape[0])
+    for k in range(columns.shape[0]):
+        residual = observed - columns[k].T @ slip
         found[k] = residual @ residual
     return found
 
@@ -133,10 +212,10 @@ def scale_by_field(rng, size, n, low, high):
 
 @njit(**_JIT)
 def move(
-    rng, coefficients, structure, length, amplitude, observed, kernels, factors, ranks, bases,
-    stretches, log_weight, low, high, inverse_temperature, step, n_moves,
+    rng, coefficients, structure, length, amplitude, observed, columns, squares, factors, ranks,
+    bases, stretches, log_weight, low, high, inverse_temperature, step, n_moves,
 ):  # fmt: skip
-    """Paths, and choices of amplitude, correlation length and structure, of all particles in place.
+    """Move all particles in place: field, amplitude, correlation length and structure.
 
     Parameters
     ----------
@@ -146,8 +225,8 @@ def move(
         The particles; structures and lengths by their indices.
     observed : (datum,)
         Whitened data.
-    kernels : (structure, datum, unknown)
-        Whitened predictions of unit slip.
+    columns, squares : (structure, unknown, datum), (structure, unknown)
+        As for :func:`sweeps`.
     factors : (length, unknown, mode), or (1, 0, mode) for the unit matrix
         Fields by their coefficients.
     ranks : (length,)
@@ -166,23 +245,34 @@ def move(
     Returns
     -------
     (particle, structure), float
-        Sums of squared residuals under every structure; the share of paths that were accepted.
+        Sums of squared residuals under every structure; the share of paths that were accepted, NaN
+        where there was none.
     """
     n_particles, n_lengths = coefficients.shape[0], factors.shape[0]
-    found = np.empty((n_particles, kernels.shape[0]))
-    n_accepted = 0
+    found = np.empty((n_particles, columns.shape[0]))
+    n_accepted, n_paths = 0, 0
+    is_plain = factors.shape[1] == 0
     log_length = np.empty(n_lengths)
     for p in range(n_particles):
         for _ in range(n_moves):
             k, i = structure[p], length[p]
-            n_accepted += path(
-                rng, coefficients[p], amplitude[p], observed, kernels[k], factors[i], bases[k, i],
-                stretches[k, i], inverse_temperature, step,
-            )  # fmt: skip
+            kernel = columns[k].T
+            n_draws = draws_needed(amplitude[p], squares[k], inverse_temperature)
+            if is_plain and n_draws <= QUARTER / step:
+                sweeps(
+                    rng, coefficients[p], amplitude[p], observed, columns[k], squares[k],
+                    inverse_temperature,
+                )  # fmt: skip
+            else:
+                n_paths += 1
+                n_accepted += path(
+                    rng, coefficients[p], amplitude[p], observed, kernel, factors[i], bases[k, i],
+                    stretches[k, i], inverse_temperature, step,
+                )  # fmt: skip
             if high > low:
                 amplitude[p] = scale_by_data(
-                    rng, coefficients[p], amplitude[p], observed, kernels[k], factors[i], low,
-                    high, inverse_temperature,
+                    rng, coefficients[p], amplitude[p], observed, kernel, factors[i], low, high,
+                    inverse_temperature,
                 )  # fmt: skip
                 own = coefficients[p, : ranks[i]]
                 a = scale_by_field(rng, amplitude[p] ** 2 * (own @ own), ranks[i], low, high)
@@ -192,13 +282,13 @@ def move(
             if n_lengths > 1:
                 for j in range(n_lengths):
                     slip = slip_of(coefficients[p], amplitude[p], factors[j])
-                    residual = observed - kernels[k] @ slip
+                    residual = observed - kernel @ slip
                     log_length[j] = -0.5 * inverse_temperature * (residual @ residual)
                 length[p] = drawn(rng, log_length)
             slip = slip_of(coefficients[p], amplitude[p], factors[length[p]])
-            found[p] = misfits(slip, observed, kernels)
+            found[p] = misfits(slip, observed, columns)
             structure[p] = drawn(rng, log_weight - 0.5 * inverse_temperature * found[p])
-    return found, n_accepted / (n_particles * n_moves)
+    return found, n_accepted / n_paths if n_paths else np.nan
 
 
 @njit(**_JIT)

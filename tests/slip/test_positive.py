@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.special import logsumexp
-from scipy.stats import halfnorm, invgamma, kstest
+from scipy.special import expit, log_ndtr, logsumexp
+from scipy.stats import halfnorm, invgamma, kstest, truncnorm
 
 from seisnb.slip import positive_kernels
-from seisnb.slip.positive import Target, run_population
+from seisnb.slip.positive import FIRST_STEP, Target, run_population
 
 
 def test_an_amplitude_given_the_field():
@@ -48,13 +48,26 @@ def target():
     )  # fmt: skip
 
 
+def uncorrelated(scale):
+    """Two unknowns for themselves, which the data hardly tell apart, and two structures."""
+    rng = np.random.default_rng(8)
+    kernels = scale * rng.standard_normal((2, 4, 2))
+    kernels[..., 1] = kernels[..., 0] + 0.2 * scale * rng.standard_normal((2, 4))
+    observed = kernels[0] @ (0.1, 0.6) + 0.5 * rng.standard_normal(4)
+    return Target(
+        observed=observed, kernels=kernels, log_weight=np.log([0.3, 0.7]),
+        factors=np.zeros((1, 0, 2)), ranks=np.array([2]), amplitude=(0.9, 0.9),
+    )  # fmt: skip
+
+
 def by_quadrature(target, temperature=1.0):
     """Log evidence, mean slip, probability of structures and of lengths, mean -log likelihood."""
     u = (np.arange(1000) - 499.5) * 0.012
     grid = np.stack(np.meshgrid(u, u, indexing="ij"), axis=-1).reshape(-1, 2)
     log_prior = -0.5 * (grid**2).sum(axis=1)
     log_prior -= logsumexp(log_prior) + np.log(len(target.factors))
-    slip = target.amplitude[0] * np.maximum(grid @ target.factors.transpose(0, 2, 1), 0.0)
+    factors = target.factors if target.factors.size else np.eye(2)[None]
+    slip = target.amplitude[0] * np.maximum(grid @ factors.transpose(0, 2, 1), 0.0)
     left = target.observed - np.einsum("kdn,lgn->klgd", target.kernels, slip)
     log_l = -0.5 * (left**2).sum(axis=-1) - 0.5 * target.observed.size * np.log(2 * np.pi)
     joint = target.log_weight[:, None, None] + log_prior + temperature * log_l
@@ -78,6 +91,52 @@ def test_a_population_is_the_posterior(target):
     assert (found.slip >= 0).all()
     warm = 1.0 / np.log(5)
     assert_allclose(found.wbic, by_quadrature(target, warm)[4], rtol=0.01)
+
+
+@pytest.mark.parametrize(("scale", "way"), [(0.4, "patch by patch"), (4.0, "paths")])
+def test_patches_for_themselves_are_the_posterior(scale, way):
+    target = uncorrelated(scale)
+    _, squares = target.columns
+    n_draws = min(positive_kernels.draws_needed(0.9, each, 1.0) for each in squares)
+    most = positive_kernels.QUARTER / FIRST_STEP
+    assert (n_draws < 0.6 * most) if way == "patch by patch" else (n_draws > 2.0 * most)
+    evidence, mean, structure, _, _ = by_quadrature(target)
+    found = run_population(target, n_particles=8000, n_moves=3, n_rounds=5, seed=2)
+    assert found is not None
+    assert_allclose(found.log_evidence, evidence, atol=0.05)
+    assert_allclose(found.slip.mean(axis=0), mean, rtol=0.02)
+    assert_allclose(found.structure_probability, structure, atol=0.015)
+    assert_allclose(found.wbic, by_quadrature(target, 1.0 / np.log(4))[4], rtol=0.02)
+
+
+def test_one_draw_of_a_patch_follows_its_law():
+    """Against the density on a grid, from where the data pull hard up to where they pull down."""
+    for target in (-3.0, -0.2, 0.5, 4.0):
+        rng, observed = np.random.default_rng(5), np.array([target])
+        columns, squares, z = np.array([[1.5]]), np.array([2.25]), np.zeros(1)
+        draws = np.empty(20_000)
+        for i in range(draws.size):
+            positive_kernels.sweeps(rng, z, 0.8, observed, columns, squares, 0.6)
+            draws[i] = z[0]
+        u = np.linspace(-7.0, 7.0, 7001)
+        log_p = -0.5 * u**2 - 0.3 * (target - 0.8 * 1.5 * np.maximum(u, 0.0)) ** 2
+        below = np.cumsum(np.exp(log_p - log_p.max()))
+        below /= below[-1]
+        assert kstest(draws, lambda x, u=u, b=below: np.interp(x, u, b)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("least", [-3.0, 0.0, 0.5, 3.0, 30.0])
+def test_a_normal_number_above_a_bound(least):
+    rng = np.random.default_rng(7)
+    draws = [positive_kernels.normal_above(rng, least) for _ in range(20_000)]
+    assert kstest(draws, truncnorm(least, np.inf).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("m", [-300.0, -26.0, -24.0, -3.0, 0.0, 3.0, 34.0, 36.0])
+def test_the_chance_of_the_upper_part(m):
+    """Against logarithms, also far out where exponentials overflow."""
+    odds = np.log(0.3) + log_ndtr(m) + 0.5 * m**2 - np.log(0.5)
+    assert_allclose(positive_kernels.chance_above(m, 0.3), expit(odds), rtol=1e-5)
 
 
 @pytest.mark.parametrize("is_free", [False, True])
