@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ def add_slip(commands: Any) -> None:
         "slip",
         help="displacements of GNSS sites and meshes of a fault in, slip over all of them out",
         description="Writes DIR/slip.nc and DIR/report.html; with --smoothing both also "
-        "DIR/slip_smooth.nc. Ctrl-C stops without a result.",
+        "DIR/slip_smooth.nc. Ctrl-C stops; the same command goes on from there.",
         epilog="examples:\n"
         "  seisnb slip offsets.csv --mesh interface.msh --out slip --members 32 --dip-std 2 "
         "--depth-std 2\n"
@@ -152,10 +153,10 @@ def run_slip(args: argparse.Namespace) -> int:
     from seisnb.io.atomic import prepare_folder
     from seisnb.progress import show_progress
     from seisnb.slip import invert_slip
+    from seisnb.slip.cache import KernelCache
     from seisnb.slip.meshes import Spread, read_structures
 
     configs = _configs(args)
-    out = prepare_folder(args.out, where="--out")
     offsets = seisnb.io.read_offsets(
         args.offsets, unit=args.unit, quantity=args.quantity,
         region=None if args.region is None else tuple(args.region),
@@ -169,15 +170,21 @@ def run_slip(args: argparse.Namespace) -> int:
         ),
         seed=next(iter(configs.values())).seed,
     )  # fmt: skip
+    out = prepare_folder(args.out, where="--out")
     print(
         f"{offsets.sizes['site']} sites, {structures.n_patches} patches, "
         f"{len(structures.structures)} structures"
     )
     results: dict[str, xr.Dataset] = {}
+    checkpoint = out / "checkpoint"
     with args.interrupts.listening() as cancel:
         for name, config in configs.items():
             with show_progress() as progress:
-                found = invert_slip(offsets, structures, config, progress=progress, cancel=cancel)
+                found = invert_slip(
+                    offsets, structures, config, cache=KernelCache(checkpoint / "kernels"),
+                    checkpoint=checkpoint / name.removesuffix(".nc"), progress=progress,
+                    cancel=cancel,
+                )  # fmt: skip
             found.attrs["title"] = args.title or f"Slip from {args.offsets.name}"
             found.attrs["source"] = args.offsets.name
             results[name] = found
@@ -187,6 +194,7 @@ def run_slip(args: argparse.Namespace) -> int:
         write_slip_report(
             first, out / "report.html", beside=[(smoothing_name(each), each) for each in others]
         )
+    shutil.rmtree(checkpoint, ignore_errors=True)  # the results are written
     _print_result(results, out)
     return 0
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+import seisnb
 from seisnb.conventions import OFFSETS, Cancelled, check_dataset
+from seisnb.geodesy import offsets_checksum
 from seisnb.handles import Handles, Progress
+from seisnb.io.checkpoint import check_folder, start_folder
 from seisnb.slip.cache import KernelCache
 from seisnb.slip.config import SlipConfig
 from seisnb.slip.gaussian import log_evidences
-from seisnb.slip.positive import Population, Target, run_population, scale_reduction
+from seisnb.slip.populations import Population, Store
+from seisnb.slip.positive import Target, run_population, scale_reduction
 from seisnb.slip.problem import Problem, make_problem
 from seisnb.slip.result import Answer, Convergence, slip_dataset
 from seisnb.slip.structures import Structure, StructureEnsemble, structure_ensemble
@@ -37,6 +44,7 @@ def invert_slip(
     config: SlipConfig | None = None,
     *,
     cache: KernelCache | None = None,
+    checkpoint: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> xr.Dataset:
@@ -52,6 +60,10 @@ def invert_slip(
         Directions, prior, sampler.
     cache : KernelCache, optional
         Where displacements of unit slip are kept for another inversion.
+    checkpoint : str or Path, optional
+        Folder in which the sampler of non-negative slip keeps what it reached. The same call goes
+        on from there after a stop or a kill, and comes to the same result. Slip of any sign takes
+        seconds and keeps nothing.
     progress : callable, optional
         Takes a :class:`seisnb.handles.Progress`.
     cancel : callable, optional
@@ -67,6 +79,8 @@ def invert_slip(
     ------
     InputError, GeometryError
         Offsets, structures or settings that cannot be used; the message says where and what to do.
+    CheckpointError, OutputError
+        The checkpoint is of another inversion or damaged, or cannot be written.
     Cancelled
         On request.
 
@@ -94,12 +108,18 @@ def invert_slip(
             )
         )  # fmt: skip
 
+    folder = None if checkpoint is None or not config.positive else Path(checkpoint)
+    identity = {} if folder is None else _identity(offsets, ensemble, config)
+    if folder is not None:
+        check_folder(folder, identity)  # before kernels are computed
     with single_threaded():
         problem = make_problem(
             offsets, ensemble, config, cache=cache, is_cancelled=handles.is_cancelled,
             report=lambda done, n: tell("kernels", done, n, f"{done} of {n} structures"),
         )  # fmt: skip
-        solve = _sampled if config.positive else _exact
+        if folder is not None:
+            start_folder(folder, identity)
+        solve = partial(_sampled, folder=folder) if config.positive else _exact
         answer = solve(problem, handles, tell, np.arange(len(ensemble.structures)))
         single = None
         if config.single_model and len(ensemble.structures) > 1:
@@ -111,6 +131,24 @@ def invert_slip(
 
 
 Tell = Callable[[str, int, int, str], None]
+
+#: Settings that do not change what the sampler does.
+_FREE = {"n_workers", "n_samples", "single_model"}
+
+
+def _identity(
+    offsets: xr.Dataset, ensemble: StructureEnsemble, config: SlipConfig
+) -> dict[str, object]:
+    """What an inversion is, as its checkpoint states it."""
+    structures = " ".join(each.checksum for each in ensemble.structures)
+    settings = {name: value for name, value in asdict(config).items() if name not in _FREE}
+    return {
+        "version": seisnb.__version__,
+        "offsets": offsets_checksum(offsets),
+        "structures": hashlib.sha256(structures.encode()).hexdigest(),
+        "log_weight": [round(float(value), 12) for value in ensemble.log_weight],
+        **settings,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,8 +251,10 @@ def _exact_wbic(
     return float(0.5 * misfit + 0.5 * n * np.log(2 * np.pi) - problem.whitening.log_volume)
 
 
-def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.intp]) -> Answer:
-    """Populations of non-negative slip."""
+def _sampled(
+    problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.intp], *, folder: Path | None
+) -> Answer:
+    """Populations of non-negative slip, kept in a folder."""
     config = problem.config
     factors, ranks = problem.modes()
     target = Target(
@@ -223,8 +263,10 @@ def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.i
         log_weight=_weights(problem, which)[:, 0], factors=factors, ranks=ranks,
         amplitude=(float(problem.amplitudes[0]), float(problem.amplitudes[-1])),
     )  # fmt: skip
+    name = "all" if which.size == len(problem.ensemble.structures) else "first"
     for times in MOVES:
-        whole = _populations(target, config, times * config.n_moves, handles, tell)
+        kept = None if folder is None else folder / f"{name}_{times}"
+        whole = _populations(target, config, times * config.n_moves, kept, handles, tell)
         convergence = _convergence(problem, whole)
         if convergence.is_good:
             break
@@ -256,10 +298,19 @@ def _sampled(problem: Problem, handles: Handles, tell: Tell, which: NDArray[np.i
 
 
 def _populations(
-    target: Target, config: SlipConfig, n_moves: int, handles: Handles, tell: Tell
+    target: Target,
+    config: SlipConfig,
+    n_moves: int,
+    kept: Path | None,
+    handles: Handles,
+    tell: Tell,
 ) -> list[Population]:
-    """Populations that know nothing of each other."""
+    """Populations that know nothing of each other; ``kept`` is what their files begin with."""
     reached = np.zeros(N_POPULATIONS)
+    stores = [
+        None if kept is None else Store(file=kept.with_name(f"{kept.name}_{i}.safetensors"))
+        for i in range(N_POPULATIONS)
+    ]
 
     def population(i: int) -> Population | None:
         def report(at: float) -> None:
@@ -270,7 +321,7 @@ def _populations(
         return run_population(
             target, n_particles=-(-config.n_particles // N_POPULATIONS),
             n_moves=n_moves, n_rounds=N_ROUNDS, seed=config.seed * N_POPULATIONS + i,
-            is_cancelled=handles.is_cancelled, report=report,
+            store=stores[i], is_cancelled=handles.is_cancelled, report=report,
         )  # fmt: skip
 
     done = dict(
@@ -282,7 +333,12 @@ def _populations(
     found = [done.get(i) for i in range(N_POPULATIONS)]
     whole = [each for each in found if each is not None]
     if len(whole) < N_POPULATIONS:
-        raise Cancelled("invert_slip: cancelled before slip was known; nothing to return.")
+        raise Cancelled(
+            "invert_slip: cancelled before slip was known; nothing to return."
+            if kept is None
+            else "invert_slip: cancelled before slip was known. What the sampler reached is in "
+            f"{kept.parent}; the same call goes on from there."
+        )
     return whole
 
 

@@ -12,6 +12,7 @@ nothing of each other say how far it has converged.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from seisnb.slip import positive_kernels
+from seisnb.slip.populations import Journey, Population, Sizes, Store
 
 Array = NDArray[np.float64]
 
@@ -28,6 +30,8 @@ Array = NDArray[np.float64]
 FIRST_STEP, STEPS, ACCEPTED = 0.3, (0.02, 1.0), 0.8
 #: Share of the particles that are still worth something after a step of temperature.
 EFFECTIVE = 0.6
+#: How often a population is kept [s].
+KEEP_EVERY = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,38 +81,6 @@ class Target:
         return bases, np.array([[value**2 for value, _ in row] for row in found])
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Population:
-    """Equally weighted draws of the posterior.
-
-    Attributes
-    ----------
-    slip : Array, (sample, unknown)
-        Slip [m].
-    structure, length : NDArray of int, (sample,)
-        Structures and correlation lengths, by their indices.
-    amplitude : Array, (sample,)
-        Prior standard deviations [m].
-    misfit : Array, (sample,)
-        Sums of squared whitened residuals.
-    structure_probability : Array, (structure,)
-        Mean over samples of the probability of a structure given the slip.
-    log_evidence : float
-        Of the whitened data.
-    wbic : float
-        Mean of minus the log likelihood at the inverse temperature 1 / log(n).
-    """
-
-    slip: Array
-    structure: NDArray[np.intp]
-    length: NDArray[np.intp]
-    amplitude: Array
-    misfit: Array
-    structure_probability: Array
-    log_evidence: float
-    wbic: float
-
-
 def run_population(
     target: Target,
     *,
@@ -116,6 +88,7 @@ def run_population(
     n_moves: int,
     n_rounds: int,
     seed: int,
+    store: Store | None = None,
     is_cancelled: Callable[[], bool] = lambda: False,
     report: Callable[[float], None] = lambda _: None,
 ) -> Population | None:
@@ -131,73 +104,97 @@ def run_population(
         Times that all particles are kept, with ``n_moves`` between.
     seed : int
         Of the random numbers.
+    store : Store, optional
+        Where the population is kept every few seconds, when cancelled and at its end. It goes on
+        from there, and comes to the same end as without a stop.
     is_cancelled : callable
         Asked at every temperature.
     report : callable
         Told every inverse temperature.
+
+    Raises
+    ------
+    CheckpointError, OutputError
+        The store cannot be read or written.
     """
-    rng = np.random.default_rng([seed, 31])
-    n_data, (low, high) = target.observed.size, target.amplitude
-    bases, stretches = target.masses
-    amplitude = np.exp(rng.uniform(np.log(low), np.log(high), n_particles))
-    structure = rng.choice(target.log_weight.size, n_particles, p=np.exp(target.log_weight))
-    length = rng.integers(len(target.factors), size=n_particles)
-    coefficients = rng.standard_normal((n_particles, target.factors.shape[2]))
-    state = (coefficients, structure, length, amplitude)
-    step = FIRST_STEP
-
-    def move(inverse_temperature: float) -> Array:
-        nonlocal step
-        squares, accepted = positive_kernels.move(
-            rng, *state, target.observed, *target.columns, target.factors, target.ranks, bases,
-            stretches, target.log_weight, low, high, inverse_temperature, step, n_moves,
-        )  # fmt: skip
-        # a step that is still learning is no part of a chain
-        if inverse_temperature < 1.0 and np.isfinite(accepted):
-            step = float(np.clip(step * np.exp(accepted - ACCEPTED), *STEPS))
-        return np.asarray(squares)
-
-    constant = -0.5 * n_data * np.log(2.0 * np.pi)
-    squares = move(0.0)
-    warm = 1.0 / np.log(max(n_data, 3))
-    wbic, reached, evidence = np.nan, 0.0, 0.0
-    while reached < 1.0:
-        if is_cancelled():
-            return None
-        log_likelihood = constant - 0.5 * squares[np.arange(n_particles), structure]
-        change = _change(log_likelihood, 1.0 - reached)
-        if reached < warm < reached + change:
-            change = warm - reached
-        evidence += float(logsumexp(change * log_likelihood) - np.log(n_particles))
-        weight = np.exp(change * (log_likelihood - log_likelihood.max()))
-        chosen = _resampled(weight / weight.sum(), rng)
-        for each in state:
-            each[:] = each[chosen]
-        reached = min(reached + change, 1.0) if change < 1.0 - reached else 1.0
-        squares = move(reached)
-        report(reached)
-        if reached == warm:
-            at = squares[np.arange(n_particles), structure]
-            wbic = float(np.mean(0.5 * at - constant))
-    kept: list[tuple[Array, NDArray[np.intp], NDArray[np.intp], Array, Array]] = []
-    chance = np.zeros(target.log_weight.size)
-    for _ in range(n_rounds):
-        if is_cancelled():
-            return None
-        squares = move(1.0)
-        misfit = squares[np.arange(n_particles), structure]
-        slip = [
-            positive_kernels.slip_of(coefficients[p], amplitude[p], target.factors[length[p]])
-            for p in range(n_particles)
-        ]
-        kept.append((np.array(slip), structure.copy(), length.copy(), amplitude.copy(), misfit))
-        log_p = target.log_weight - 0.5 * squares
-        chance += np.exp(log_p - logsumexp(log_p, axis=1, keepdims=True)).mean(axis=0) / n_rounds
-    parts = [np.concatenate(each) for each in zip(*kept, strict=True)]
-    return Population(
-        slip=parts[0], structure=parts[1], length=parts[2], amplitude=parts[3], misfit=parts[4],
-        structure_probability=chance, log_evidence=evidence, wbic=wbic,
+    sizes = Sizes(
+        particle=n_particles, mode=target.factors.shape[2], structure=target.log_weight.size,
+        length=len(target.factors), unknown=target.kernels.shape[2],
     )  # fmt: skip
+    journey = store.load(sizes) if store else None
+    if journey is None:
+        journey = _begun(target, sizes, seed)
+        _move(journey, target, n_moves)
+    kept = time.monotonic()
+    while len(journey.rounds) < n_rounds:
+        if is_cancelled():
+            if store:
+                store.save(journey)
+            return None
+        if store and time.monotonic() - kept > KEEP_EVERY:
+            store.save(journey)
+            kept = time.monotonic()
+        if journey.reached < 1.0:
+            _cool(journey, target, n_moves)
+            report(journey.reached)
+        else:
+            _move(journey, target, n_moves)
+            slip = [
+                positive_kernels.slip_of(w, a, target.factors[i])
+                for w, a, i in zip(
+                    journey.coefficients, journey.amplitude, journey.length, strict=True
+                )
+            ]
+            journey.keep_round(np.array(slip), target.log_weight)
+    if store:
+        store.save(journey)
+    return journey.population()
+
+
+def _begun(target: Target, sizes: Sizes, seed: int) -> Journey:
+    """Draws of the prior."""
+    rng, n, (low, high) = np.random.default_rng([seed, 31]), sizes.particle, target.amplitude
+    amplitude = np.exp(rng.uniform(np.log(low), np.log(high), n))
+    structure = rng.choice(sizes.structure, n, p=np.exp(target.log_weight))
+    length = rng.integers(sizes.length, size=n)
+    return Journey(
+        rng=rng, coefficients=rng.standard_normal((n, sizes.mode)), structure=structure,
+        length=length, amplitude=amplitude, squares=np.zeros((n, sizes.structure)), step=FIRST_STEP,
+    )  # fmt: skip
+
+
+def _move(journey: Journey, target: Target, n_moves: int) -> None:
+    """Move all particles at their temperature."""
+    low, high = target.amplitude
+    squares, accepted = positive_kernels.move(
+        journey.rng, *journey.state, target.observed, *target.columns, target.factors,
+        target.ranks, *target.masses, target.log_weight, low, high, journey.reached, journey.step,
+        n_moves,
+    )  # fmt: skip
+    # a step that is still learning is no part of a chain
+    if journey.reached < 1.0 and np.isfinite(accepted):
+        journey.step = float(np.clip(journey.step * np.exp(accepted - ACCEPTED), *STEPS))
+    journey.squares = np.asarray(squares)
+
+
+def _cool(journey: Journey, target: Target, n_moves: int) -> None:
+    """To the next temperature: weighted, resampled, moved."""
+    n_data = target.observed.size
+    constant, warm = -0.5 * n_data * np.log(2.0 * np.pi), 1.0 / np.log(max(n_data, 3))
+    log_likelihood = constant - 0.5 * journey.misfit
+    left = 1.0 - journey.reached
+    change = _change(log_likelihood, left)
+    if journey.reached < warm < journey.reached + change:
+        change = warm - journey.reached
+    journey.log_evidence += float(logsumexp(change * log_likelihood) - np.log(log_likelihood.size))
+    weight = np.exp(change * (log_likelihood - log_likelihood.max()))
+    chosen = _resampled(weight / weight.sum(), journey.rng)
+    for each in journey.state:
+        each[:] = each[chosen]
+    journey.reached = min(journey.reached + change, 1.0) if change < left else 1.0
+    _move(journey, target, n_moves)
+    if journey.reached == warm:
+        journey.wbic = float(np.mean(0.5 * journey.misfit - constant))
 
 
 def scale_reduction(populations: Sequence[Array]) -> float:
