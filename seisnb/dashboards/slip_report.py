@@ -156,9 +156,11 @@ def summary(slip: xr.Dataset) -> str:
         )
     chi2 = float(slip["chi2"])
     if chi2 > POOR_FIT:
+        is_still = settings_of(slip, "config").get("frame") == "none"
         said.append(
-            f"chi² per datum is {chi2:.1f}: the errors of the displacements are too small, or no "
-            "structure can explain them."
+            f"chi² per datum is {chi2:.1f}: the errors of the displacements are too small, no "
+            "structure can explain them, or all sites share a motion that is no slip"
+            f"{' (frame: translation)' if is_still else ''}."
         )
     probability = slip["structure_probability"].values
     if n > 3 and probability.max() > 0.95:

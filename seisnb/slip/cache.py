@@ -165,13 +165,27 @@ def kernel_key(structure_checksum: str, easting: Array, northing: Array) -> str:
     return digest.hexdigest()
 
 
-def memory_needed(n_structures: int, n_data: int, n_unknowns: int) -> float:
-    """What the kernels of an inversion take at its peak [GiB].
+def memory_needed(
+    n_structures: int, n_data: int, n_unknowns: int, *, n_copies: int = N_COPIES, n_fields: int = 0
+) -> float:
+    """What the arrays of an inversion take at its peak [GiB].
 
-    >>> round(memory_needed(100, 300, 1000), 2)
-    0.67
+    Parameters
+    ----------
+    n_structures, n_data, n_unknowns : int
+        Sizes.
+    n_copies : int
+        Arrays of (structure, datum, unknown).
+    n_fields : int
+        Arrays of (unknown, unknown), which priors of slip take.
+
+    Examples
+    --------
+    >>> round(memory_needed(100, 300, 1000), 2), round(memory_needed(1, 1, 10_000, n_fields=7), 1)
+    (0.67, 5.2)
     """
-    return N_COPIES * 8.0 * n_structures * n_data * n_unknowns / GIB
+    numbers = n_copies * n_structures * n_data * n_unknowns + n_fields * n_unknowns**2
+    return 8.0 * numbers / GIB
 
 
 def memory_available() -> float:
@@ -184,15 +198,18 @@ def memory_available() -> float:
     return available / GIB
 
 
-def check_memory(n_structures: int, n_data: int, n_unknowns: int) -> None:
-    """Refuse an inversion whose kernels do not fit, before any of them is computed.
+def check_memory(
+    n_structures: int, n_data: int, n_unknowns: int, *, n_copies: int = N_COPIES, n_fields: int = 0
+) -> None:
+    """Refuse an inversion whose arrays do not fit, before any of them is computed.
 
     Raises
     ------
     InputError
         They need more than is available.
     """
-    needed, available = memory_needed(n_structures, n_data, n_unknowns), memory_available()
+    needed = memory_needed(n_structures, n_data, n_unknowns, n_copies=n_copies, n_fields=n_fields)
+    available = memory_available()
     if needed > available:
         raise InputError(
             f"invert_slip: {n_structures} structures of {n_unknowns} unknowns and {n_data} data "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky
+from scipy.spatial.distance import cdist
 
 from seisnb.slip.config import Smoothing
 from seisnb.slip.faults import Fault, neighbours
@@ -34,7 +35,7 @@ def correlation(fault: Fault, smoothing: Smoothing, length: float) -> Array:
         return np.eye(n)
     centre = fault.centre
     if smoothing == "gaussian_process":
-        apart = np.sqrt(3.0) * np.linalg.norm(centre[:, None] - centre[None], axis=2) / length
+        apart = np.sqrt(3.0) / length * cdist(centre, centre)
         return np.asarray((1.0 + apart) * np.exp(-apart) + NUGGET * np.eye(n)) / (1.0 + NUGGET)
     operator = np.eye(n)
     pairs = neighbours(fault)

@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 
 from seisnb.conventions import Cancelled, GeometryError, InputError
 from seisnb.geodesy import COMPONENTS
-from seisnb.slip.cache import KernelCache, check_memory, kernel_key
+from seisnb.slip.cache import N_COPIES, KernelCache, check_memory, kernel_key
 from seisnb.slip.config import SlipConfig
 from seisnb.slip.faults import Fault, part_of
 from seisnb.slip.gaussian import GaussianSlip, Whitening
@@ -176,7 +176,10 @@ def make_problem(
     _check_places(x, y, ensemble)
     ensemble, notes = _slipping(ensemble, np.column_stack([x, y])[used.any(axis=1)], config)
     turns = [directions_of(each.fault, config) for each in ensemble.structures]
-    check_memory(len(turns), int(used.sum()), turns[0][..., 0].size)
+    n_copies, n_fields = _held(config)
+    check_memory(
+        len(turns), int(used.sum()), turns[0][..., 0].size, n_copies=n_copies, n_fields=n_fields
+    )
 
     def kernel(k: int) -> Array:
         structure = ensemble.structures[k]
@@ -201,6 +204,20 @@ def make_problem(
         motion_std=motion_std,
         whitening=Whitening.of(_covariance(offsets, used), motions, motion_std),
     )  # fmt: skip
+
+
+def _held(config: SlipConfig) -> tuple[int, int]:
+    """Arrays held at once, of (structure, datum, unknown) and of (unknown, unknown), as measured.
+
+    The sampler adds columns, and for every correlation length the directions that data determine
+    and, while they are found, what they are found from.
+    """
+    is_rough = config.smoothing == "none"
+    n_lengths = 1 if is_rough or config.smoothing_length is not None else len(LENGTHS)
+    n_copies = N_COPIES + (2 + n_lengths if config.positive else 0)
+    if is_rough:
+        return n_copies, 0 if config.positive else 3
+    return n_copies, 7
 
 
 def _slipping(

@@ -122,6 +122,7 @@ def test_what_to_look_at_is_said(result: xr.Dataset) -> None:
     poor = result.copy()
     poor["chi2"] = xr.zeros_like(result["chi2"]) + 4.0
     assert "chi² per datum is 4.0" in summary(poor)
+    assert "share a motion that is no slip (frame: translation)." in summary(poor)
     sure = result.copy()
     chance = np.zeros(17)
     chance[2] = 1.0

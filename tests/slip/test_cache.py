@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -16,10 +17,21 @@ import xarray as xr
 from numpy.testing import assert_array_equal
 
 from seisnb.conventions import InputError, OutputError
-from seisnb.slip import KernelCache, SlipConfig, invert_slip, memory_needed, structure_ensemble
+from seisnb.slip import (
+    KernelCache,
+    SlipConfig,
+    Structure,
+    invert_slip,
+    memory_needed,
+    perturbed_structures,
+    problem,
+    structure_ensemble,
+    triangle_fault,
+)
 from seisnb.slip import cache as module
 from seisnb.slip import structures as structures_module
 from seisnb.slip.cache import check_memory, kernel_key, memory_available
+from seisnb.slip.synthetic import example_thrust
 from tests.slip.truths import line_offsets, line_sites, thrust
 
 KEY, OTHER = "ab" * 32, "cd" * 32
@@ -195,6 +207,49 @@ def test_memory_is_asked_for_before_the_work(monkeypatch):
     monkeypatch.setattr(module, "memory_available", lambda: 1.5)
     with pytest.raises(InputError, match="need 6.7 GiB; 1.5 GiB are available. Use fewer struct"):
         check_memory(1000, 300, 1000)
+
+
+def plane(n_down: int, n_along: int) -> Structure:
+    """A dipping plane of 2 ``n_down`` ``n_along`` triangles."""
+    down, along = np.meshgrid(
+        np.linspace(0, 80, n_down + 1), np.linspace(-60, 60, n_along + 1), indexing="ij"
+    )
+    x, z = down * np.cos(0.25), 5.0 + down * np.sin(0.25)
+    corner = (np.arange(n_down)[:, None] * (n_along + 1) + np.arange(n_along)).ravel()
+    beside, below = corner + 1, corner + n_along + 1
+    triangles = [np.column_stack([corner, below, beside]),
+                 np.column_stack([beside, below, below + 1])]  # fmt: skip
+    vertices = np.column_stack([x.ravel(), along.ravel(), z.ravel()])
+    return Structure(
+        fault=triangle_fault(vertices, np.concatenate(triangles)), shear_modulus=3e10, name="plane"
+    )
+
+
+@pytest.mark.parametrize("is_positive", [False, True])
+@pytest.mark.parametrize("smoothing", ["none", "gaussian_process", "laplacian"])
+def test_what_is_asked_for_is_what_is_taken(is_positive, smoothing, monkeypatch):
+    """Traced, on 720 patches: no more, and not much less."""
+    offsets, _, _ = example_thrust(n_sites=20)
+    structures = perturbed_structures(plane(18, 20), 6, dip_std=2.0)
+    config = SlipConfig(
+        positive=is_positive, smoothing=smoothing, n_particles=20, n_moves=1, n_samples=10,
+        single_model=False, n_workers=1,
+    )  # fmt: skip
+    asked = []
+
+    def noted(*sizes, **held):
+        asked.append(memory_needed(*sizes, **held))
+        check_memory(*sizes, **held)
+
+    monkeypatch.setattr(problem, "check_memory", noted)
+    invert_slip(offsets, structures, config)  # compiled code takes memory of its own
+    tracemalloc.start()
+    try:
+        invert_slip(offsets, structures, config)
+        peak = tracemalloc.get_traced_memory()[1] / 2**30
+    finally:
+        tracemalloc.stop()
+    assert 0.4 * asked[-1] < peak < asked[-1] + 2e-3
 
 
 def test_keys_folders_and_limits_that_cannot_be(tmp_path, cache):
