@@ -306,6 +306,7 @@ def _populations(
     tell: Tell,
 ) -> list[Population]:
     """Populations that know nothing of each other; ``kept`` is what their files begin with."""
+    _ = target.columns, target.masses  # here, or every thread would find its own
     reached = np.zeros(N_POPULATIONS)
     stores = [
         None if kept is None else Store(file=kept.with_name(f"{kept.name}_{i}.safetensors"))

@@ -57,4 +57,5 @@ def test_a_folder_with_a_long_name_is_not_tried(tmp_path, monkeypatch):
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     with own_sockets() as config:
-        assert not config
+        assert "transport" not in config.KernelManager
+        assert "connection_file" not in config.KernelManager
