@@ -230,6 +230,7 @@ def test_a_bad_mesh_is_one_line_that_names_it(files, tmp_path, capsys, kind, sai
     assert said in error
     assert error.count("\n") == 1
     assert "Traceback" not in error
+    assert not (tmp_path / "out").exists()  # nothing is made before all is read
 
 
 def test_meshes_that_cannot_be_one_ensemble(files: Path, tmp_path, capsys) -> None:

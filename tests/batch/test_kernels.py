@@ -1,5 +1,6 @@
 """A kernel's sockets: its own, never a port that another process may have taken."""
 
+import asyncio
 import json
 import tempfile
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from making import WRITES, make_notebook, make_sweep
 
 from seisnb.batch import read_sweep
-from seisnb.batch.kernels import own_sockets
+from seisnb.batch.kernels import PromptClient, own_sockets
 from seisnb.batch.notebooks import execute_notebook
 from seisnb.batch.run import execute
 
@@ -59,3 +60,18 @@ def test_a_folder_with_a_long_name_is_not_tried(tmp_path, monkeypatch):
     with own_sockets() as config:
         assert "transport" not in config.KernelManager
         assert "connection_file" not in config.KernelManager
+
+
+@pytest.mark.parametrize(("is_alive", "said"), [(False, "died before"), (True, "in 0.05 seconds")])
+def test_a_kernel_that_never_answers_is_not_waited_for(is_alive, said, monkeypatch):
+    async def answers(_):
+        await asyncio.sleep(0.02)
+        return False
+
+    async def alive(_):
+        return is_alive
+
+    monkeypatch.setattr(PromptClient, "_answers", answers)
+    monkeypatch.setattr(PromptClient, "_async_is_alive", alive)
+    with pytest.raises(RuntimeError, match=said):
+        asyncio.run(asyncio.wait_for(PromptClient().wait_for_ready(timeout=0.05), 5.0))
