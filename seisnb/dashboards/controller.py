@@ -58,6 +58,7 @@ class Controller(traitlets.HasTraits):
         self.history = History(state)
         self.job = Job(interval=0.25)
         self._lock = threading.RLock()
+        self._put_off: list[Callable[[], None]] | None = None
         self.job.observe(self._on_job_end, "status")
 
     @contextmanager
@@ -72,13 +73,37 @@ class Controller(traitlets.HasTraits):
             self.error = f"{type(error).__name__}: {error}"
 
     def guarded(self, draw: Callable[[], None]) -> Callable[[object], None]:
-        """An observer that draws under the lock and shows its failure in the app."""
+        """An observer that draws under the lock and shows its failure in the app.
+
+        What a :meth:`change` asks for several times is drawn once, when the change is complete.
+        """
 
         def observe(_: object) -> None:
             with self.reporting(), self._lock:
-                draw()
+                if self._put_off is None:
+                    draw()
+                elif draw not in self._put_off:
+                    self._put_off.append(draw)
 
         return observe
+
+    @contextmanager
+    def _drawn_afterwards(self) -> Iterator[None]:
+        """Views are drawn at the end of the block, so that light answers are sent before figures.
+
+        Called under the lock: what another thread wants drawn waits for it.
+        """
+        if self._put_off is not None:
+            yield
+            return
+        self._put_off = []
+        try:
+            yield
+        finally:
+            waiting, self._put_off = self._put_off, None
+            for draw in waiting:
+                with self.reporting():
+                    draw()
 
     def change(self, _label: str = "", _gesture: str = "", /, **values: Any) -> None:
         """Set values of the state, all or none, as one step of the history.
@@ -90,7 +115,7 @@ class Controller(traitlets.HasTraits):
         values
             Traits of the state.
         """
-        with self.reporting(), self._lock:
+        with self.reporting(), self._lock, self._drawn_afterwards():
             self.error = ""
             self._apply(values)
             self.history.record(_label or f"set {', '.join(sorted(values))}", gesture=_gesture)
