@@ -4,6 +4,7 @@ import { ask, type Message, toBuffer } from "./ask";
 import { bokehLibrary } from "./library";
 import type { Model, State } from "./model";
 import { download, fileName, svgToPng } from "./paper";
+import { inTurn } from "./turns";
 
 interface PaneState extends State {
   bokeh_version: string;
@@ -141,8 +142,10 @@ function render({ model: given, el }: RenderProps<PaneState>): () => void {
     delete host.dataset.ready;
     try {
       await ensureBokeh(model, signal);
-      if (signal.aborted) return;
-      await ask(model, "doc", (answer) => build(answer as Answer), signal);
+      await inTurn(async () => {
+        if (!signal.aborted)
+          await ask(model, "doc", (answer) => build(answer as Answer), signal);
+      });
       if (!signal.aborted && current) host.dataset.ready = String(current.revision);
     } catch (error) {
       host.textContent = `The figure could not be shown: ${(error as Error).message}. Run the cell again.`;

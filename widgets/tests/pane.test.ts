@@ -50,6 +50,7 @@ describe("a pane", () => {
   });
   afterEach(() => {
     delete window.Bokeh;
+    delete (window as { __seisnb_turn?: unknown }).__seisnb_turn;
     vi.restoreAllMocks();
   });
 
