@@ -113,9 +113,6 @@ ENSEMBLE: Mapping[str, Variable] = {
     "chi2_ray": Variable(
         dims=("particle",), units="1", long_name="chi2 per pick, times along the rays"
     ),
-    "chi2_referee": Variable(
-        dims=("particle",), units="1", long_name="chi2 per pick, times by the grid referee"
-    ),
     "rms_referee_mean": Variable(
         dims=(), units="s", long_name="rms misfit of the mean model by the grid referee"
     ),

@@ -18,6 +18,7 @@ from seisnb import ranks
 from seisnb.cli.spreading import spreading
 from seisnb.conventions import InputError
 from seisnb.dashboards.report import write_report
+from seisnb.diagnostics import judging_misfit
 from seisnb.interrupts import EXIT_CANCELLED
 from seisnb.io.atomic import prepare_folder
 from seisnb.prior import PriorConfig
@@ -104,10 +105,12 @@ def _print_survey(survey: xr.Dataset) -> None:
 
 def _print_result(ensemble: xr.Dataset, file: Path) -> None:
     """How well the ensemble fits, what to think of it, and where it lies."""
-    chi2 = float(ensemble["chi2_referee"].mean())
+    misfit = judging_misfit(ensemble)
+    clock = "by the referee" if misfit == "chi2_referee" else "along rays"
+    chi2 = float(ensemble[misfit].mean())
     rms = float(ensemble["rms_referee_mean"])
     print(
-        f"{ensemble.sizes['particle']} members, chi2/n {chi2:.2f} by the referee, "
+        f"{ensemble.sizes['particle']} members, chi2/n {chi2:.2f} {clock}, "
         f"rms of the mean {1000 * rms:.2f} ms, {ensemble.attrs['elapsed_seconds']:.0f} s"
     )
     print(ensemble.attrs["verdict"])

@@ -61,7 +61,7 @@ def report_html(ensemble: xr.Dataset) -> str:
     header = f"""<h1>{escape(title)}</h1>
 <p class="source">First-arrival tomography with uncertainty. Picks: {escape(source)}</p>
 <p class="verdict{" cancelled" if is_cut else ""}">{escape(verdict)}
-{_CANCELLED if is_cut else ""}</p>"""
+{_cut_short(ensemble) if is_cut else ""}</p>"""
     main = f"""<h2>Key numbers</h2>
 {table_html(key_numbers(ensemble), head=("Quantity", "Value"))}
 <h2>Diagnostics</h2>
@@ -80,7 +80,17 @@ is not. The verdict above sums them up.</p>
     return page_html(f"{title}: tomography report", header, main, footer, plates)
 
 
-_CANCELLED = " <strong>The run was cancelled: the ensemble is smaller than asked for.</strong>"
+def _cut_short(ensemble: xr.Dataset) -> str:
+    """What a cancelled run lacks."""
+    lacks, asked = [], settings_of(ensemble, "config").get("n_members")
+    if isinstance(asked, int) and ensemble.sizes["particle"] < asked:
+        lacks.append("the ensemble is smaller than asked for")
+    if "chi2_referee" not in ensemble:
+        lacks.append(
+            "its members were neither moved together, which removes the bias of their mean, nor "
+            "checked by the grid referee"
+        )
+    return f" <strong>The run was cancelled{': ' * bool(lacks)}{', and '.join(lacks)}.</strong>"
 
 
 def key_numbers(ensemble: xr.Dataset) -> dict[str, str]:
@@ -90,8 +100,9 @@ def key_numbers(ensemble: xr.Dataset) -> dict[str, str]:
         "Members": str(ensemble.sizes["particle"]),
         "Picks used": str(ensemble.sizes["pick"]),
         "chi² per pick, times along rays": _spread(ensemble["chi2_ray"].values),
-        "chi² per pick, by the grid referee": _spread(ensemble["chi2_referee"].values),
     }
+    if "chi2_referee" in ensemble:
+        rows["chi² per pick, by the grid referee"] = _spread(ensemble["chi2_referee"].values)
     if "chi2_network" in ensemble:
         rows["chi² per pick, by the network"] = _spread(ensemble["chi2_network"].values)
     rows["rms misfit of the mean model (referee)"] = display.text(

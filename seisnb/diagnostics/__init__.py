@@ -19,7 +19,7 @@ from seisnb.diagnostics.ranks import (
 )
 from seisnb.diagnostics.scores import crps, gaussian_crps, mean_square
 from seisnb.diagnostics.summary import diagnose
-from seisnb.diagnostics.verdicts import verdict
+from seisnb.diagnostics.verdicts import judging_misfit, verdict
 
 __all__ = [
     "LEAST_TRUTHS",
@@ -30,6 +30,7 @@ __all__ = [
     "expected_coverage",
     "gaussian_crps",
     "interval_ranks",
+    "judging_misfit",
     "mean_square",
     "median_squared_distance",
     "mmd_floor",

@@ -42,9 +42,10 @@ class Facts:
     n_members : int
         Members.
     chi2 : float
-        Misfit per pick by the referee, or along rays with Student weights.
+        Misfit per pick by the referee, or along rays where it was not asked, or with Student
+        weights.
     is_student : bool
-        Which of the two.
+        It is with Student weights.
     scale, clock : float
         Mean factor on the sigmas; rms error of the rays' times in pick sigmas.
     stuck : float
@@ -112,6 +113,11 @@ def verdict(ensemble: xr.Dataset) -> str:
     return next((found for judge in judges if (found := judge(facts))), _fine(facts))
 
 
+def judging_misfit(ensemble: xr.Dataset) -> str:
+    """Name of the misfit to go by: the referee's, or along rays where a cancel came before it."""
+    return "chi2_referee" if "chi2_referee" in ensemble else "chi2_ray"
+
+
 def facts_of(ensemble: xr.Dataset) -> Facts:
     """Gather what a verdict rests on."""
     config = json.loads(ensemble.attrs.get("config", "{}"))
@@ -124,7 +130,7 @@ def facts_of(ensemble: xr.Dataset) -> Facts:
         n_members=ensemble.sizes["particle"],
         chi2=_student_chi2(ensemble, config["student_dof"])
         if is_student
-        else float(ensemble["chi2_referee"].mean()),
+        else float(ensemble[judging_misfit(ensemble)].mean()),
         is_student=is_student,
         scale=scale,
         clock=float(ensemble.attrs.get("ray_error_seconds", np.nan)) / sigma,

@@ -36,8 +36,10 @@ class Member:
     ----------
     unknowns : Array, (n_unknowns,)
         The model.
-    predicted, referee : Array, (pick,)
-        Times along the rays and by the grid referee [s].
+    predicted : Array, (pick,)
+        Times along the rays [s].
+    referee : Array, (pick,) or (0,)
+        Times by the grid referee [s]; empty until the referee was asked.
     coverage : NDArray, (depth, easting) float32
         Ray length per cell [km]; the largest part of a member.
     deepest : Array, (easting,)

@@ -1,10 +1,16 @@
-"""A fitted model made into a member: misfits, referee, ray coverage."""
+"""A fitted model made into a member: misfits, ray coverage, and the referee's times."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seisnb import ranks
+from seisnb.handles import Handles
+from seisnb.threads import spread, worker_count
 from seisnb.tomography.checkpoint import Member
 from seisnb.tomography.problem import Problem, RayMemory
 from seisnb.traveltime import kernels
@@ -18,7 +24,7 @@ def finish_member(
     unknowns: Array,
     memory: RayMemory,
     depth: Array,
-    referee: Referee,
+    referee: Referee | None,
     referee_cell: float,
     *,
     sigma_scale: float,
@@ -27,7 +33,7 @@ def finish_member(
     correction_acceptance: float | None = None,
     excess: Array | None = None,
 ) -> Member:
-    """A fitted model with all that the result holds of it."""
+    """A fitted model with all that the result holds of it; without a referee unchecked so far."""
     grid = problem.prior.grid
     velocity = problem.prior.velocity(unknowns)
     rays = memory.rays
@@ -40,7 +46,7 @@ def finish_member(
     return Member(
         unknowns=unknowns,
         predicted=memory.times,
-        referee=referee.times(velocity, referee_cell),
+        referee=np.zeros(0) if referee is None else referee.times(velocity, referee_cell),
         coverage=coverage.astype(np.float32),
         deepest=np.where(visited.any(axis=0), depth[row], np.nan),
         network=np.zeros(0)
@@ -54,3 +60,66 @@ def finish_member(
         ),
         excess=np.zeros(0) if excess is None else excess,
     )
+
+
+def is_checked(members: list[Member]) -> bool:
+    """Whether the referee was asked about every member."""
+    return all(member.referee.size for member in members)
+
+
+def refereed(
+    problem: Problem,
+    members: list[Member],
+    referee: Referee,
+    referee_cell: float,
+    handles: Handles,
+) -> list[Member]:
+    """Members with the referee's times, in the same order; a cancel leaves them as they are."""
+    todo = [index for index, member in enumerate(members) if not member.referee.size]
+    if not todo or ranks.any_of(handles.is_cancelled()):
+        return members
+    check = Check(
+        problem=problem, referee=referee, referee_cell=referee_cell,
+        unknowns={index: members[index].unknowns for index in todo},
+    )  # fmt: skip
+    checking = spread(
+        check,
+        todo[ranks.Share(n=len(todo)).mine],
+        n_workers=worker_count(problem.config.n_workers),
+        is_cancelled=handles.is_cancelled,
+    )
+    times = dict(ranks.joined(checking))
+    if len(times) < len(todo):
+        return members
+    return [
+        replace(member, referee=times[index]) if index in times else member
+        for index, member in enumerate(members)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Check:
+    """The referee's times of a member by its index; may leave this process.
+
+    Attributes
+    ----------
+    problem, referee, referee_cell
+        As of :class:`seisnb.tomography.members.MemberFit`.
+    unknowns : dict of index to Array, (n_unknowns,)
+        The members' models.
+    """
+
+    problem: Problem
+    referee: Referee
+    referee_cell: float
+    unknowns: dict[int, Array]
+
+    @property
+    def shared(self) -> tuple[object, ...]:
+        """What members were fitted with."""
+        return self.problem, self.referee
+
+    def __call__(self, index: int, is_cancelled: Callable[[], bool]) -> Array:
+        """Times of all picks, (pick,) [s]."""
+        velocity = self.problem.prior.velocity(self.unknowns[index])
+        return self.referee.times(velocity, self.referee_cell)

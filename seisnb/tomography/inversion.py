@@ -24,6 +24,7 @@ from seisnb.tomography.config import (
     NETWORK_SOURCES,
     TomographyConfig,
 )
+from seisnb.tomography.finish import is_checked, refereed
 from seisnb.tomography.lengths import choose_lengths
 from seisnb.tomography.members import fit_members
 from seisnb.tomography.networks import check_networks, section_settings
@@ -47,8 +48,9 @@ from seisnb.tomography.result import (
 from seisnb.traveltime.referee import open_referee
 from seisnb.vsvgd.config import VsvgdConfig
 
-#: Members that one referee process (about 150 MB) can check while they are fitted.
-WORKERS_PER_REFEREE = 4
+#: Referee processes at most, of about 150 MB each: one per worker, since checking is all that the
+#: last pass over the members does.
+MOST_REFEREES = 8
 
 
 def invert(
@@ -91,6 +93,8 @@ def invert(
     xr.Dataset
         The ensemble: variables of :data:`seisnb.conventions.ENSEMBLE` on (depth, easting) [km],
         with ``chi2_*`` per member, residuals per pick, settings, seed, checksum and version.
+        Where a cancel came before the members were checked by the referee, ``chi2_referee`` and
+        ``ray_error`` are left out.
 
     Raises
     ------
@@ -137,7 +141,7 @@ def invert(
             problem = replace(problem, networks=section_settings(networks, config))
         members_on_disk = open_checkpoint(folder, problem)
         tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
-    n_referees = -(-worker_count(problem.config.n_workers) // WORKERS_PER_REFEREE)
+    n_referees = min(worker_count(problem.config.n_workers), MOST_REFEREES)
     with open_referee(problem.prior.grid, problem.geometry, n_referees) as referee:
         if problem.config.ray_source in NETWORK_SOURCES:
             problem = train(problem, handles, started)
@@ -166,10 +170,11 @@ def invert(
             raise Cancelled(
                 f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."
             )
-        is_cancelled = len(members) < problem.config.n_members
         found, bias = recentred(
             problem, peak, list(members.values()), depth, referee, cell, handles
         )
+        found = refereed(problem, found, referee, cell, handles)
+        is_cancelled = len(found) < problem.config.n_members or not is_checked(found)
 
         def assemble(velocity: Members) -> xr.Dataset:
             mean = fill_velocity(velocity, problem, found, depth)

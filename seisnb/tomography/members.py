@@ -25,6 +25,7 @@ from seisnb.tomography.networks import network_task
 from seisnb.tomography.particles import particle_task
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem
+from seisnb.tomography.recentre import will_move
 from seisnb.tomography.sigmas import draw_scale, student_target
 from seisnb.traveltime.referee import Referee
 
@@ -155,8 +156,6 @@ class MemberFit:
         # an undamped first step: damping it holds members near the peak and narrows the spread
         engine = RandomisedMaximumLikelihood(tolerance=0.005 * size)
         student, correct = config.likelihood == "student", self._correct
-        # latent weights of Student picks change the curvature from member to member
-        is_shifted = config.recentre and correct is None and not student
         generator = seeded(config.seed, index)
         scale = draw_scale(problem, peak, generator)
         position, here = peak.fit.position, peak.fit.here
@@ -175,7 +174,8 @@ class MemberFit:
                 return None
             converged = info.is_converged
             [(position, here)] = engine.particles(state)
-        excess = score_excess(state[0], target, peak.fit.here).numpy() if is_shifted else None
+        moves = will_move(config)
+        excess = score_excess(state[0], target, peak.fit.here).numpy() if moves else None
         memory, acceptance = here.memory, None
         if correct is not None:
             moved = correct(position, here, scale, generator, is_cancelled)
@@ -185,8 +185,9 @@ class MemberFit:
                 moved.position, moved.memory, moved.sigma_scale, moved.acceptance,
             )  # fmt: skip
         return finish_member(
-            problem, position.numpy(), memory, self.depth, self.referee, self.referee_cell,
-            sigma_scale=scale, n_steps=n_steps, is_converged=converged,
+            problem, position.numpy(), memory, self.depth,
+            None if moves else self.referee,  # it is asked once, where the member comes to stand
+            self.referee_cell, sigma_scale=scale, n_steps=n_steps, is_converged=converged,
             correction_acceptance=acceptance, excess=excess,
         )  # fmt: skip
 

@@ -15,6 +15,7 @@ from seisnb.inference.correction import common_shift
 from seisnb.inference.rml import posterior_covariance_factor
 from seisnb.threads import single_threaded, spread, worker_count
 from seisnb.tomography.checkpoint import Member
+from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.finish import finish_member
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem, RayMemory
@@ -29,6 +30,15 @@ LEAST_SHIFT, MOST_SHIFT = 0.05, 0.5
 #: Fewer members neither give a standard deviation in every cell to measure the shift by nor a mean
 #: whose own noise, a standard deviation over the root of their number, is below the bias.
 LEAST_MEMBERS = 16
+
+
+def will_move(config: TomographyConfig) -> bool:
+    """Whether members fitted so are moved together when all are there.
+
+    Student weights change the curvature from member to member, and a correction has no bias left.
+    """
+    is_plain = config.likelihood != "student" and not config.correction_steps
+    return config.recentre and is_plain and config.n_members >= LEAST_MEMBERS
 
 
 def recentred(

@@ -20,6 +20,7 @@ from seisnb.survey import survey_checksum
 from seisnb.threads import single_threaded
 from seisnb.tomography.checkpoint import Member
 from seisnb.tomography.checks import kernel_checks, peak_checks
+from seisnb.tomography.finish import is_checked
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem
 from seisnb.traveltime.referee import Referee
@@ -138,7 +139,6 @@ def ensemble_dataset(
     prior, grid, survey = problem.prior, problem.prior.grid, problem.survey
     time, std = survey["travel_time"].values, survey["pick_std"].values
     predicted = np.stack([member.predicted for member in members])
-    refereed = np.stack([member.referee for member in members])
     mean_referee = referee.times(hung_mean, referee_cell)
     scale = np.array([float(member.sigma_scale.item()) for member in members])
     sigma = std * scale[:, None]
@@ -154,9 +154,7 @@ def ensemble_dataset(
             "deepest_ray": ("easting", _nan_max([m.deepest for m in members], grid.surface)),
             "predicted_time": (("particle", "pick"), predicted),
             "residual": ("pick", time - predicted.mean(axis=0)),
-            "ray_error": ("pick", _rms(predicted - refereed)),
             "chi2_ray": ("particle", mean_square(time - predicted, sigma)),
-            "chi2_referee": ("particle", mean_square(time - refereed, sigma)),
             "rms_referee_mean": ((), np.sqrt(np.mean((time - mean_referee) ** 2))),
             "sigma_scale": ("particle", scale),
             "is_converged": (
@@ -177,10 +175,16 @@ def ensemble_dataset(
             "particle",
             np.array([float(member.correction_acceptance.item()) for member in members]),
         )
+    if is_checked(members):
+        refereed = np.stack([member.referee for member in members])
+        dataset["chi2_referee"] = ("particle", mean_square(time - refereed, sigma))
+        dataset["ray_error"] = ("pick", _rms(predicted - refereed))
+        dataset.attrs["ray_error_seconds"] = float(np.sqrt(np.mean((predicted - refereed) ** 2)))
     if all(member.network.size for member in members):
         network = np.stack([member.network for member in members])
         dataset["chi2_network"] = ("particle", mean_square(time - network, sigma))
-        dataset["network_error"] = ("pick", _rms(network - refereed))
+        if is_checked(members):
+            dataset["network_error"] = ("pick", _rms(network - refereed))
     _describe(dataset)
     with single_threaded():
         dataset = dataset.merge(peak_checks(problem, peak))
@@ -203,7 +207,6 @@ def ensemble_dataset(
             "recentred_bias_std": bias,
             "referee_cell_km": referee_cell,
             "referee_error_seconds": referee_error,
-            "ray_error_seconds": float(np.sqrt(np.mean((predicted - refereed) ** 2))),
             "elapsed_seconds": elapsed,
             "cancelled": int(is_cancelled),
         }
@@ -275,6 +278,7 @@ def _describe(dataset: xr.Dataset) -> None:
     extra = {
         "deepest_ray": ("km", "depth of the deepest ray"),
         "residual": ("s", "observed minus mean predicted travel time"),
+        "chi2_referee": ("1", "chi2 per pick, times by the grid referee"),
         "ray_error": ("s", "times along rays less the referee's, rms over members"),
         "network_error": ("s", "network's times less the referee's, rms over members"),
         "sigma_scale": ("1", "factor on the given pick sigmas"),

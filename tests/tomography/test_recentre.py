@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from seisnb.dashboards.report import report_html
+from seisnb.diagnostics import diagnose
+from seisnb.handles import Progress
 from seisnb.tomography import invert
 from seisnb.tomography.recentre import LEAST_MEMBERS, MOST_SHIFT
-from tests.tomography.conftest import PRIOR, Line, config, make_line
+from seisnb.traveltime.referee import Referee
+from tests.tomography.conftest import PRIOR, Line, config, make_line, same_result
 
 Run = Callable[..., xr.Dataset]
 
@@ -30,6 +36,12 @@ def fits(bent: Line) -> xr.Dataset:
 @pytest.fixture(scope="module")
 def moved(bent: Line) -> xr.Dataset:
     return invert(bent.survey, PRIOR, config(n_members=48))
+
+
+@pytest.fixture(scope="module")
+def whole(line: Line) -> xr.Dataset:
+    """An undisturbed run of the fewest members that are moved."""
+    return invert(line.survey, PRIOR, config(n_members=LEAST_MEMBERS))
 
 
 @pytest.mark.slow
@@ -84,3 +96,61 @@ def test_few_members_stay(bent: Line, moved: xr.Dataset) -> None:
     """Their spread is no measure of a shift, and their mean is noisier than its bias."""
     few = invert(bent.survey, PRIOR, config(n_members=LEAST_MEMBERS - 1))
     assert few.attrs["recentred_bias_std"] == 0 < moved.attrs["recentred_bias_std"]
+
+
+@pytest.mark.slow
+def test_the_referee_is_asked_once_per_member(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it comes to stand; about their mean, too, and twice about the most probable model."""
+    asked = Counter[bytes]()
+    times = Referee.times
+
+    def counted(self: Referee, velocity: np.ndarray, step: float) -> np.ndarray:
+        asked[velocity.tobytes()] += 1
+        return times(self, velocity, step)
+
+    monkeypatch.setattr(Referee, "times", counted)
+    found = invert(line.survey, PRIOR, config(n_members=LEAST_MEMBERS))
+    assert found.sizes["particle"] == LEAST_MEMBERS
+    assert sorted(asked.values()) == [1] * (LEAST_MEMBERS + 1) + [2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["while fitted", "while moved", "while checked"])
+def test_a_cancelled_run_is_neither_moved_nor_checked_says_so_and_goes_on(
+    line: Line, whole: xr.Dataset, when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_fits = LEAST_MEMBERS - 2 if when == "while fitted" else LEAST_MEMBERS
+    fitted, asked = [], []
+    times = Referee.times
+
+    def counted(self: Referee, velocity: np.ndarray, step: float) -> np.ndarray:
+        asked.append(step)
+        return times(self, velocity, step)
+
+    def progress(report: Progress) -> None:
+        if report.stage == "members":
+            fitted.append(report.done)
+
+    def cancel() -> bool:
+        is_late = when == "while fitted" or len(asked) >= 3
+        return bool(fitted) and fitted[-1] >= n_fits and is_late
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Referee, "times", counted)
+        if when == "while checked":
+            patch.setattr("seisnb.tomography.recentre.LEAST_SHIFT", np.inf)
+        part = invert(
+            line.survey, PRIOR, config(n_members=LEAST_MEMBERS), checkpoint=tmp_path,
+            progress=progress, cancel=cancel,
+        )  # fmt: skip
+    assert part.attrs["cancelled"] == 1
+    assert part.sizes["particle"] == n_fits
+    assert part.attrs["recentred_bias_std"] == 0
+    assert not {"chi2_referee", "ray_error"} & set(part.variables)
+    assert float(part["rms_referee_mean"]) > 0
+    assert np.isfinite(diagnose(part)["chi2_ray"])
+    said = report_html(part)
+    assert "nor checked by the grid referee" in said
+    assert ("smaller than asked for" in said) == (when == "while fitted")
+    again = invert(line.survey, PRIOR, config(n_members=LEAST_MEMBERS), checkpoint=tmp_path)
+    same_result(again, whole)
