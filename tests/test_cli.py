@@ -92,6 +92,10 @@ def test_a_large_ensemble_goes_to_zarr(picks, tmp_path, inversion, capsys):
     assert sorted(path.name for path in out.iterdir()) == ["ensemble.zarr", "report.html"]
     assert f"ensemble: {out / 'ensemble.zarr'}" in capsys.readouterr().out
     assert read_models(out / "ensemble.zarr").n_members == 4
+    assert run("tomography", picks, "--out", out) == 0
+    said = capsys.readouterr().out
+    assert f"ensemble: {out / 'ensemble.nc'}" in said
+    assert f"note: {out / 'ensemble.zarr'} is left from an earlier run." in said
 
 
 def test_reader_options_reach_the_reader(picks, tmp_path, inversion, monkeypatch):

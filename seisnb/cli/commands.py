@@ -59,7 +59,8 @@ def _tomography(args: argparse.Namespace) -> int:
         _print_survey(survey)
 
     checkpoint = out / "checkpoint"
-    file = out / ("ensemble.zarr" if args.zarr else "ensemble.nc")
+    names = ("ensemble.zarr", "ensemble.nc")
+    file, other = (out / name for name in (names if args.zarr else names[::-1]))
     with args.interrupts.listening() as cancel:
         shown = show_progress() if ranks.is_first() else contextlib.nullcontext()
         with spreading(args), shown as progress:
@@ -78,8 +79,10 @@ def _tomography(args: argparse.Namespace) -> int:
             seisnb.io.save_ensemble(ensemble, file)
         write_report(ensemble, out / "report.html")
     _print_result(ensemble, file)
+    if other.exists():
+        print(f"note: {other} is left from an earlier run.")
     if ensemble.attrs.get("cancelled"):
-        print("Stopped before all members were done; run the same command again to go on.")
+        print("Stopped before the end; run the same command again to go on.")
         return EXIT_CANCELLED
     shutil.rmtree(checkpoint, ignore_errors=True)  # the results are written
     return 0
