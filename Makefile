@@ -16,6 +16,9 @@ TORCH := torch==2.13.0
 OLD_ENOUGH := 'soupsieve<3' 'jsonschema<4.25'
 PIP := -m pip install --disable-pip-version-check $(PIP_OPTIONS)
 STAMP := $(VENV)/.installed
+# A file's tests on one worker, so that what they share is made once; in the order of the files, since
+# the last ones are short.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 STATIC := seisnb/dashboards/static
 export SEISNB_DATA ?= $(abspath $(CURDIR)/../shared/data)
@@ -44,10 +47,10 @@ demo: $(STAMP)
 	$(BIN)/seisnb demo --out $(OUT)
 
 test: lint widgets browser
-	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n $(JOBS) $(BY_FILE) $(PYTEST_OPTIONS)
 
 quick: $(STAMP)
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not browser and not benchmark" $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n $(JOBS) $(BY_FILE) -m "not slow and not browser and not benchmark" $(PYTEST_OPTIONS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
