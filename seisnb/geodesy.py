@@ -119,6 +119,20 @@ def make_offsets(
     return set_units(dataset, OFFSETS)
 
 
+def horizontal_correlation(offsets: xr.Dataset) -> Array:
+    """Correlation of the errors of east and north, (site,); zero where none was given.
+
+    As the offsets hold it themselves, or from their covariance.
+    """
+    if "correlation" in offsets:
+        return np.asarray(offsets["correlation"].values, float)
+    if "covariance" not in offsets:
+        return np.zeros(offsets.sizes["site"])
+    n = offsets.sizes["site"]
+    own = offsets["covariance"].values[np.arange(n), :, np.arange(n), :]
+    return np.asarray(own[:, 0, 1] / np.sqrt(own[:, 0, 0] * own[:, 1, 1]))
+
+
 def offsets_checksum(offsets: xr.Dataset) -> str:
     """SHA-256 over names, places, values and errors."""
     digest = hashlib.sha256("\n".join(map(str, offsets["site"].values)).encode())

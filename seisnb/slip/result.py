@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import seisnb
-from seisnb.geodesy import offsets_checksum
+from seisnb.geodesy import horizontal_correlation, offsets_checksum
 from seisnb.projection import Projection
 from seisnb.slip.problem import Problem
 
@@ -118,6 +118,7 @@ def slip_dataset(
             },
             "observed": (("site", "component"), observed),
             "observed_std": (("site", "component"), offsets["std"].values),
+            "observed_correlation": ("site", horizontal_correlation(offsets)),
             "residual": (("site", "component"), observed - variables["predicted_mean"][1]),
             "patch_easting": ("patch", fault.centre[:, 0]),
             "patch_northing": ("patch", fault.centre[:, 1]),
@@ -274,6 +275,7 @@ def _described(dataset: xr.Dataset) -> xr.Dataset:
         "structure_prior": ("1", "prior probability of a structure"),
         "observed": (per, "observed displacement"),
         "observed_std": (per, "its std"),
+        "observed_correlation": ("1", "correlation of the errors of east and north"),
         "residual": (per, "observed less posterior mean of the predicted displacement"),
         "area": ("km2", "area of a patch"),
     }

@@ -10,8 +10,10 @@ from bokeh.plotting import figure
 
 from seisnb.conventions import InputError
 from seisnb.dashboards.figures import slip as figures
-from seisnb.dashboards.figures.slip_arrows import ELLIPSE
+from seisnb.dashboards.figures.maps import ellipses_of
+from seisnb.dashboards.figures.slip_sites import sites_figure
 from seisnb.dashboards.figures.slip_units import amount_of, patches_shown
+from seisnb.dashboards.slip.runs import data_of
 from seisnb.slip import SlipConfig, invert_slip
 from seisnb.slip.synthetic import example_thrust
 
@@ -72,10 +74,10 @@ def test_arrows_ellipses_and_their_scale_agree(result: xr.Dataset) -> None:
                                        strict=True)])  # fmt: skip
     scale = np.linalg.norm(tips) / np.linalg.norm(moved)
     np.testing.assert_allclose(tips, scale * moved, atol=1e-9)
-    width = named(plot, "ellipses").data_source.data["width"]
-    np.testing.assert_allclose(
-        width, 2 * ELLIPSE * scale * result["observed_std"].sel(component="east"), rtol=1e-9
-    )
+    rims = named(plot, "ellipses").data_source.data
+    std = result["observed_std"].sel(component="east").values
+    for side in ("width", "height"):
+        np.testing.assert_allclose(rims[side], 2 * 2.4477468 * scale * std, rtol=1e-7)
     shaft = data(plot, "scale")["xs"][0]
     said = data(plot, "scale label")["text"][0]
     value, unit = said.split()
@@ -86,10 +88,39 @@ def test_arrows_ellipses_and_their_scale_agree(result: xr.Dataset) -> None:
     assert plot.x_range.start < ends.min() < ends.max() < plot.x_range.end
 
 
-def test_the_ellipse_holds_95_percent_of_normal_errors() -> None:
-    rng = np.random.default_rng(0)
-    inside = (rng.standard_normal((200_000, 2)) ** 2).sum(axis=1) <= ELLIPSE**2
-    assert inside.mean() == pytest.approx(0.95, abs=0.002)
+@pytest.mark.parametrize("correlation", [0.0, 0.8, -0.6])
+@pytest.mark.parametrize("level", [0.68, 0.95])
+def test_an_ellipse_holds_its_share_of_correlated_errors(level: float, correlation: float) -> None:
+    std = np.array([2.0, 0.5])
+    covariance = np.outer(std, std) * [[1.0, correlation], [correlation, 1.0]]
+    ellipse = ellipses_of(covariance[None], level)
+    angle, width, height = (float(ellipse[name][0]) for name in ("angle", "width", "height"))
+    points = np.random.default_rng(0).multivariate_normal([0.0, 0.0], covariance, 200_000)
+    along = points @ [np.cos(angle), np.sin(angle)] / (width / 2)
+    across = points @ [-np.sin(angle), np.cos(angle)] / (height / 2)
+    # a share's own noise is 0.001; an ellipse along the axes would miss by 0.05 and more
+    assert np.mean(along**2 + across**2 <= 1) == pytest.approx(level, abs=0.004)
+
+
+def test_correlated_errors_tilt_the_ellipses(result: xr.Dataset) -> None:
+    """In a result and in the data before, to the side that the correlation says."""
+    n = result.sizes["site"]
+    rho = np.where(np.arange(n) % 2, 0.7, -0.7)
+    tilted = result.assign(observed_correlation=("site", rho))
+    offsets, fault = data_of(tilted)
+    for plot in (figures.slip_map(tilted), sites_figure(offsets, fault)):
+        rims = named(plot, "ellipses").data_source.data
+        side = np.sin(2 * rims["angle"])
+        assert (np.sign(side) == np.sign(rho)).all()
+        assert (rims["width"] > 1.5 * rims["height"]).all()
+
+
+def test_a_result_without_correlations_is_drawn(result: xr.Dataset) -> None:
+    """One that an older version wrote."""
+    old = result.drop_vars("observed_correlation")
+    for plot in (figures.slip_map(old), sites_figure(*data_of(old))):
+        rims = named(plot, "ellipses").data_source.data
+        np.testing.assert_allclose(rims["width"], rims["height"])
 
 
 def test_vertical_arrows_point_up_and_down(result: xr.Dataset) -> None:

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from seisnb.conventions import FileFormatError, GeometryError, InputError
+from seisnb.geodesy import horizontal_correlation
 from seisnb.io import read_offsets
 
 HEADER = "site,lon,lat,east_mm,north_mm,up_mm,sig_e,sig_n,sig_u\n"
@@ -54,6 +55,9 @@ def test_correlations_make_a_covariance(tmp_path):
     own = found["covariance"].values.reshape(6, 6)
     assert_allclose(own[:2, :2], [[4e-6, 3e-6], [3e-6, 9e-6]])
     assert_allclose(own[3:5, 3:5], np.eye(2) * 1e-6)
+    assert_allclose(horizontal_correlation(found), [0.5, 0.0])
+    alone = read_offsets(written(tmp_path, "name,lat,lon,east,north,se,sn\nA,45,10,5,2,2,3\n"))
+    assert_allclose(horizontal_correlation(alone), [0.0])
 
 
 def test_real_tables():

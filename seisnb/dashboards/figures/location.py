@@ -19,7 +19,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from seisnb.dashboards.figures.categories import probability_bars
-from seisnb.dashboards.figures.maps import map_figure
+from seisnb.dashboards.figures.maps import ellipses_of, map_figure
 from seisnb.dashboards.figures.style import (
     INK,
     Array,
@@ -65,7 +65,7 @@ def catalogue_map(hypocentres: xr.Dataset, *, frame_width: int = 560) -> figure:
             "x": x, "y": y, "depth": depth,
             "event": [plain(name) for name in hypocentres["event"].values],
             "std": hypocentres["std"].sel(component="depth").values,
-            **_ellipses(hypocentres),
+            **ellipses_of(hypocentres["covariance"].values[:, :2, :2], 0.68),
         }
     )  # fmt: skip
     ellipses = plot.ellipse(
@@ -309,13 +309,3 @@ def _stations(plot: figure, hypocentres: xr.Dataset) -> object:
         HoverTool(renderers=[marks], tooltips=[("station", "@name"), ("depth", "@depth{0.00} km")])
     )
     return marks
-
-
-def _ellipses(hypocentres: xr.Dataset) -> dict[str, Array]:
-    """Full axes [km] and angles [radians] of the 68 % epicentral ellipses."""
-    value, vector = np.linalg.eigh(hypocentres["covariance"].values[:, :2, :2])
-    axes = 2.0 * 1.5095921854516636 * np.sqrt(np.maximum(value, 0.0))
-    return {
-        "width": axes[:, 1], "height": axes[:, 0],
-        "angle": np.arctan2(vector[:, 1, 1], vector[:, 0, 1]),
-    }  # fmt: skip

@@ -10,6 +10,30 @@ from seisnb.dashboards.figures.style import Array, base_figure
 from seisnb.projection import Projection
 
 
+def ellipses_of(covariance: Array, level: float) -> dict[str, Array]:
+    """Ellipses that hold a share of normal clouds, as Bokeh draws them.
+
+    Parameters
+    ----------
+    covariance : Array, (n, 2, 2)
+        Of the map's two axes.
+    level : float
+        The share.
+
+    Returns
+    -------
+    dict
+        ``width`` and ``height``, full axes in the root of the covariance's unit, and ``angle`` of
+        the width from the first axis [radians]; each (n,).
+    """
+    value, vector = np.linalg.eigh(covariance)
+    axes = 2.0 * np.sqrt(-2.0 * np.log1p(-level) * np.maximum(value, 0.0))
+    return {
+        "width": axes[:, 1], "height": axes[:, 0],
+        "angle": np.arctan2(vector[:, 1, 1], vector[:, 0, 1]),
+    }  # fmt: skip
+
+
 def map_figure(
     x: Array,
     y: Array,

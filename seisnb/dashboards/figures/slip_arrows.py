@@ -12,6 +12,7 @@ from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
 from seisnb.dashboards.figures.categories import Items
+from seisnb.dashboards.figures.maps import ellipses_of
 from seisnb.dashboards.figures.slip_units import Amount, amount_of
 from seisnb.dashboards.figures.style import FONT, INK, Array, nice_step, number, plain
 
@@ -21,8 +22,8 @@ Component: TypeAlias = Literal["horizontal", "vertical"]
 OBSERVED, PREDICTED = (INK, 2.8), ("#2f7fd0", 1.4)
 #: The longest arrow as a share of the frame's longer side, and of barbs.
 LONGEST, BARB = 0.16, 0.014
-#: Semi-axes of the 95 % ellipse over standard deviations, and half the 95 % interval.
-ELLIPSE, BAR = 2.447746830680816, 1.959963984540054
+#: Half the 95 % interval over the standard deviation.
+BAR = 1.959963984540054
 
 
 class Moved:
@@ -41,6 +42,8 @@ class Moved:
         Easting and northing [km].
     observed, std, predicted : Array, (site, 2)
         Along the map's axes [m].
+    correlation : Array, (site,)
+        Of the errors along the two axes.
     longest : float
         Of all arrows [m].
     """
@@ -56,6 +59,9 @@ class Moved:
             self._on_map(sites[name].sel(component=parts).values)
             for name in ("observed", "observed_std", "predicted_mean")
         )
+        self.correlation = np.zeros(sites.sizes["site"])
+        if "observed_correlation" in sites and not self.is_vertical:
+            self.correlation = sites["observed_correlation"].values
         both = np.concatenate([self.observed, self.predicted])
         self.longest = float(np.linalg.norm(both, axis=1).max(initial=0.0))
 
@@ -137,9 +143,11 @@ def _regions(plot: figure, moved: Moved, scale: float) -> tuple[str, list[object
             name="intervals",
         )  # fmt: skip
         return "95 % interval", [bars]
-    width, height = 2 * ELLIPSE * scale * moved.std.T
+    covariance = np.einsum("ij,ik->ijk", moved.std, moved.std) * scale**2
+    covariance[:, 0, 1] *= moved.correlation
+    covariance[:, 1, 0] *= moved.correlation
     rims = plot.ellipse(
-        x=x, y=y, width=width, height=height, fill_alpha=0.0, line_color=INK, line_width=0.8,
+        x=x, y=y, **ellipses_of(covariance, 0.95), fill_alpha=0.0, line_color=INK, line_width=0.8,
         name="ellipses",
     )  # fmt: skip
     return "95 % ellipse", [rims]

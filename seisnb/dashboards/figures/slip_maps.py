@@ -62,8 +62,8 @@ def slip_map(
     sample : int
         Which sample.
     component : {"horizontal", "vertical"}
-        Of the displacements. Horizontal ones with 95 % ellipses along east and north (the result
-        holds standard deviations, no correlation); vertical ones as arrows up and down the map.
+        Of the displacements. Horizontal ones with 95 % ellipses; vertical ones as arrows up and
+        down the map.
     title : str, optional
         Instead of the field's name.
     arrows : bool

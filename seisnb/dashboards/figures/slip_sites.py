@@ -21,6 +21,7 @@ from seisnb.dashboards.figures.style import (
     palette,
     plain,
 )
+from seisnb.geodesy import horizontal_correlation
 from seisnb.slip import Fault
 from seisnb.slip.faults import rim_of
 
@@ -94,6 +95,7 @@ def _as_result(offsets: xr.Dataset, is_muted: xr.DataArray) -> xr.Dataset:
         {
             "observed": offsets["displacement"].where(~is_muted),
             "observed_std": offsets["std"],
+            "observed_correlation": ("site", horizontal_correlation(offsets)),
             "predicted_mean": xr.zeros_like(offsets["displacement"]),
             "site_easting": offsets["easting"],
             "site_northing": offsets["northing"],

@@ -129,6 +129,8 @@ def data_of(slip: xr.Dataset) -> tuple[xr.Dataset, Fault]:
         },
         attrs={name: slip.attrs[name] for name in ("projection", "quantity")},
     )
+    if "observed_correlation" in slip:
+        offsets["correlation"] = slip["observed_correlation"]
     parts = [slip[f"vertex_{name}"].values for name in ("easting", "northing", "depth")]
     fault = Fault(
         vertices=np.column_stack(parts), triangles=slip["triangle"].values,
