@@ -52,6 +52,7 @@ def test_slip_is_inverted_and_looked_at_in_lab(page, plain_lab, notebooks, tmp_p
     page.locator(acting.APP).locator(".noUi-handle:visible").first.focus()
     page.keyboard.press("ArrowRight")
     labkit.await_new_pixels(page, acting.pane("map of slip: sample"), now)
+    page.locator(acting.pane("map of slip: sample")).first.scroll_into_view_if_needed()
     acting.await_rest(page, acting.pane("map of slip: sample"))
     page.mouse.click(*page.evaluate(FACE, 3))
     acting.await_pane(page, "slip of patch 3 of run 2")
