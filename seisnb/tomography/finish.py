@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seisnb import ranks
-from seisnb.handles import Handles
+from seisnb.handles import Handles, Progress
 from seisnb.threads import spread, worker_count
 from seisnb.tomography.checkpoint import Member
 from seisnb.tomography.problem import Problem, RayMemory
@@ -17,6 +19,7 @@ from seisnb.traveltime import kernels
 from seisnb.traveltime.referee import Referee
 
 Array = NDArray[np.float64]
+ResultT = TypeVar("ResultT")
 
 
 def finish_member(
@@ -73,6 +76,7 @@ def refereed(
     referee: Referee,
     referee_cell: float,
     handles: Handles,
+    started: float,
 ) -> list[Member]:
     """Members with the referee's times, in the same order; a cancel leaves them as they are."""
     todo = [index for index, member in enumerate(members) if not member.referee.size]
@@ -88,13 +92,36 @@ def refereed(
         n_workers=worker_count(problem.config.n_workers),
         is_cancelled=handles.is_cancelled,
     )
-    times = dict(ranks.joined(checking))
+    times = collected(ranks.joined(checking), len(todo), handles, started)
     if len(times) < len(todo):
         return members
     return [
         replace(member, referee=times[index]) if index in times else member
         for index, member in enumerate(members)
     ]
+
+
+def collected(
+    items: Iterable[tuple[int, ResultT]], n_items: int, handles: Handles, started: float
+) -> dict[int, ResultT]:
+    """Results by member as they come, each told of: the last pass takes a good part of a run."""
+    begun, found = time.monotonic(), dict[int, ResultT]()
+
+    def tell() -> None:
+        now, n_found = time.monotonic(), len(found)
+        handles.progress(
+            Progress(
+                stage="referee", done=n_found, total=n_items,
+                message=f"{n_found} of {n_items} members checked", elapsed=now - started,
+                remaining=(now - begun) / n_found * (n_items - n_found) if n_found else None,
+            )
+        )  # fmt: skip
+
+    tell()
+    for index, result in items:
+        found[index] = result
+        tell()
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -171,9 +171,9 @@ def invert(
                 f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."
             )
         found, bias = recentred(
-            problem, peak, list(members.values()), depth, referee, cell, handles
+            problem, peak, list(members.values()), depth, referee, cell, handles, started
         )
-        found = refereed(problem, found, referee, cell, handles)
+        found = refereed(problem, found, referee, cell, handles, started)
         is_cancelled = len(found) < problem.config.n_members or not is_checked(found)
 
         def assemble(velocity: Members) -> xr.Dataset:

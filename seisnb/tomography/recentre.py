@@ -16,7 +16,7 @@ from seisnb.inference.rml import posterior_covariance_factor
 from seisnb.threads import single_threaded, spread, worker_count
 from seisnb.tomography.checkpoint import Member
 from seisnb.tomography.config import TomographyConfig
-from seisnb.tomography.finish import finish_member
+from seisnb.tomography.finish import collected, finish_member
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem, RayMemory
 from seisnb.traveltime.referee import Referee
@@ -49,6 +49,7 @@ def recentred(
     referee: Referee,
     referee_cell: float,
     handles: Handles,
+    started: float,
 ) -> tuple[list[Member], float]:
     """Members with the leading bias of their mean removed, and how large it was.
 
@@ -59,7 +60,7 @@ def recentred(
     members : list of Member
         Finished members; fewer than :data:`LEAST_MEMBERS`, or any without ``excess``, stay as
         they are.
-    depth, referee, referee_cell, handles
+    depth, referee, referee_cell, handles, started
         As for :func:`seisnb.tomography.members.fit_members`. A cancel leaves members as they are.
 
     Returns
@@ -96,7 +97,7 @@ def recentred(
         n_workers=worker_count(problem.config.n_workers),
         is_cancelled=handles.is_cancelled,
     )
-    moved = dict(ranks.joined(moving))
+    moved = collected(ranks.joined(moving), len(members), handles, started)
     if len(moved) < len(members):
         return members, 0.0
     return [replace(moved[i], excess=member.excess) for i, member in enumerate(members)], size

@@ -109,9 +109,14 @@ def test_the_referee_is_asked_once_per_member(line: Line, monkeypatch: pytest.Mo
         return times(self, velocity, step)
 
     monkeypatch.setattr(Referee, "times", counted)
-    found = invert(line.survey, PRIOR, config(n_members=LEAST_MEMBERS))
+    told: list[Progress] = []
+    found = invert(line.survey, PRIOR, config(n_members=LEAST_MEMBERS), progress=told.append)
     assert found.sizes["particle"] == LEAST_MEMBERS
     assert sorted(asked.values()) == [1] * (LEAST_MEMBERS + 1) + [2]
+    last = [message for message in told if message.stage == "referee"]
+    assert [message.done for message in last] == list(range(LEAST_MEMBERS + 1))
+    assert told[-1] is last[-1]
+    assert last[-1].remaining == 0
 
 
 @pytest.mark.slow
