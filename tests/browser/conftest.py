@@ -47,6 +47,6 @@ def page(request, chromium):
         if folder := os.environ.get("SEISNB_SCREENSHOTS"):
             name = "".join(c if c.isalnum() else "_" for c in request.node.name)
             Path(folder).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=Path(folder) / f"{name}.png")
+            page.screenshot(path=Path(folder) / f"{request.path.stem}_{name}.png")
         assert page.errors == []
         assert page.foreign == []

@@ -143,7 +143,8 @@ function render({ model: given, el }: RenderProps<PaneState>): () => void {
     try {
       await ensureBokeh(model, signal);
       await inTurn(async () => {
-        if (!signal.aborted)
+        // one that waited before may have brought this revision already
+        if (!signal.aborted && current?.revision !== model.get("revision"))
           await ask(model, "doc", (answer) => build(answer as Answer), signal);
       });
       if (!signal.aborted && current) host.dataset.ready = String(current.revision);

@@ -79,6 +79,21 @@ describe("a pane", () => {
     expect(model.sent).toHaveLength(1);
   });
 
+  it("is built once when two figures follow each other faster than they are drawn", async () => {
+    const pause = (time: number): Promise<void> => new Promise((done) => setTimeout(done, time));
+    await pause(60);
+    model.set("revision", 1);
+    model.set("revision", 2);
+    await pause(60);
+    const asked = (): State[] => (model.sent as State[]).filter((m) => m.kind === "doc");
+    expect(asked()).toHaveLength(2);
+    const answer = { re: asked()[1]?.id, doc: "{}", roots: ["p2"], listen: [], revision: 2 };
+    model.emit("msg:custom", answer, []);
+    await pause(150);
+    expect(asked()).toHaveLength(2);
+    expect((el.querySelector(".seisnb-pane") as HTMLElement).dataset.ready).toBe("2");
+  });
+
   it("cleans up", () => {
     close();
     expect(model.nListeners).toBe(0);
