@@ -165,29 +165,6 @@ class Share:
             for part, each in zip(table.split(widths, dim=1), own, strict=True)
         )
 
-    def averaged(self, *own: Tensor) -> tuple[Tensor, ...]:
-        """Means over all items from every process's means over its own.
-
-        Parameters
-        ----------
-        *own : Tensor
-            Means over this process's items; one dtype and device. They travel in one message.
-
-        Raises
-        ------
-        RankError
-            Another process died or does not answer.
-        """
-        group = _group.get()
-        if group is None:
-            return own
-        weight = (self.mine.stop - self.mine.start) / self.n
-        message = weight * torch.cat([each.reshape(-1) for each in own])
-        with _answered(group):
-            dist.all_reduce(message)
-        parts = message.split([each.numel() for each in own])
-        return tuple(part.reshape(each.shape) for part, each in zip(parts, own, strict=True))
-
     def check(self, *, where: str, what: str) -> None:
         """Refuse to deal fewer items than there are processes.
 

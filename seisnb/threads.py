@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar, copy_context
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -213,6 +213,28 @@ def in_parallel(
             for future in done:
                 item = running.pop(future)
                 yield item, future.result()
+
+
+@contextmanager
+def crew(n_workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """Threads that stay together for many rounds of short work, each on one thread of its own.
+
+    Gives what does a round, as :func:`map` does: results come in the order of the items. A crew of
+    one is the caller's own thread.
+    """
+
+    def begin() -> None:
+        stay_single_threaded()
+        if is_polite:
+            _step_back()
+
+    is_polite = _is_polite.get()
+    with single_threaded():
+        if n_workers == 1:
+            yield map
+            return
+        with ThreadPoolExecutor(max_workers=n_workers, initializer=begin) as pool:
+            yield pool.map
 
 
 def be_polite(front: Executor | None = None) -> None:

@@ -18,12 +18,8 @@ from seisnb.line_1d import Line
 from seisnb.prior import PriorConfig
 from seisnb.survey import make_survey
 from seisnb.tomography import TomographyConfig, invert
-from seisnb.traveltime.wavefront import WavefrontNetwork
 from seisnb.traveltime.wavefront_training import (
     WavefrontConfig,
-    _average_gradients,
-    _gradient_step,
-    collocation_points,
     train_wavefront,
 )
 from seisnb.traveltime.wavefront_trunk import GridFrame
@@ -64,58 +60,26 @@ def swarm(config: VsvgdConfig, dtype: torch.dtype) -> dict[str, Tensor]:
     }
 
 
-def network(dtype: torch.dtype, n_steps: int = 40) -> dict[str, Tensor]:
-    """Times of one model by a network that was trained on twelve; 41 points a step are uneven."""
+def network(dtype: torch.dtype) -> dict[str, Tensor]:
+    """A network trained on twelve models, and its times; 41 points a step are two uneven parts."""
     flat = np.array([0.0, 12.0]), np.zeros(2)
     frame = GridFrame(x0=0.0, dx=0.5, nx=25, dz=0.25, nz=17, surface=flat)
     depth = torch.arange(17, dtype=torch.float64) * 0.25
     generator = torch.Generator().manual_seed(0)
     bumps = torch.randn(12, 25, 1, generator=generator, dtype=torch.float64)
     models = ((2 + 0.5 * depth) * torch.exp(0.05 * bumps)).to(dtype)
-    points, sources = places()
+    points = np.stack([np.linspace(2, 10, 5), np.full(5, 1.0)], axis=1)
+    sources = np.stack([np.linspace(1, 11, 5), np.zeros(5)], axis=1)
     trained = train_wavefront(
         models, sources, frame, generator=seeded(1, 0),
         config=WavefrontConfig(
-            width=16, depth=2, n_basis=24, n_models=12, n_collocation=41, n_steps=n_steps
+            width=16, depth=2, n_basis=24, n_models=12, n_collocation=41, n_steps=40
         ),
     )  # fmt: skip
     return {
+        "weights": torch.cat([weight.flatten() for weight in trained.trunk.weights]),
         "times": trained.times(points, sources, trained.prior_head),
-        **gradients(trained, models, sources),
     }
-
-
-def places() -> tuple[np.ndarray, np.ndarray]:
-    """Points (5, 2) and sources (5, 2) of the trained network's times [km]."""
-    points = np.stack([np.linspace(2, 10, 5), np.full(5, 1.0)], axis=1)
-    return points, np.stack([np.linspace(1, 11, 5), np.zeros(5)], axis=1)
-
-
-def exact_times() -> np.ndarray:
-    """Times (5,) [s] in the network's mean model, 2 + 0.5 z km/s, in closed form."""
-    points, sources = places()
-    squared = ((points - sources) ** 2).sum(axis=1)
-    v = 2.0 + 0.5 * np.stack([points[:, 1], sources[:, 1]])
-    return np.arccosh(1.0 + 0.25 * squared / (2.0 * v[0] * v[1])) / 0.5
-
-
-def gradients(trained: WavefrontNetwork, models: Tensor, sources: np.ndarray) -> dict[str, Tensor]:
-    """Gradients of one step at weights that are the same for any number of processes."""
-    drawn = torch.Generator().manual_seed(2)
-
-    def like(weight: Tensor) -> Tensor:
-        return 0.3 * torch.randn(weight.shape, generator=drawn, dtype=weight.dtype)
-
-    weights = [like(weight).requires_grad_() for weight in trained.trunk.weights]
-    heads = 0.1 * like(trained.prior_head.expand(len(models), -1))
-    points, start = collocation_points(trained.frame, sources, 41, drawn, scale_depth=4.0)
-    flat = models.reshape(len(models), -1).T.contiguous()
-    share = ranks.Share(n=41)
-    at = points[share.mine], start[share.mine]
-    mean = _gradient_step(replace(trained.trunk, weights=weights), heads, flat, *at, trained.frame)
-    mean = _average_gradients(share, [*weights, heads], mean)
-    found = torch.cat([each.grad.flatten() for each in [*weights, heads] if each.grad is not None])
-    return {"gradients": found, "mean_square": mean[None]}
 
 
 def inversion(config: TomographyConfig) -> dict[str, Tensor]:
@@ -147,7 +111,11 @@ def results() -> dict[str, Tensor]:
         "second_order": swarm(SECOND, torch.float32),
         "published": swarm(PUBLISHED, torch.float64),
         "network": network(torch.float64),
+        "network_32": network(torch.float32),
         "members": inversion(replace(small, n_members=17)),
+        "network_members": inversion(
+            replace(small, n_members=3, ray_source="network", training_steps=20)
+        ),
         "vsvgd": inversion(
             replace(small, method="vsvgd", n_members=48, n_network_iterations=2)
         ),

@@ -72,7 +72,7 @@ def test_alone_everything_is_the_identity() -> None:
     with ranks.process_group():
         assert (ranks.rank(), ranks.size(), ranks.is_first()) == (0, 1, True)
         assert share.mine == slice(0, 5)
-        for found in (share.gathered(values), share.averaged(values), ranks.first_has(values)):
+        for found in (share.gathered(values), ranks.first_has(values)):
             assert found[0] is values
         items = iter([1, 2])
         assert ranks.joined(items) is items
@@ -113,22 +113,16 @@ def alone() -> dict[str, torch.Tensor]:
 @slow
 @pytest.mark.parametrize("n_ranks", [2, 3])
 def test_several_processes_find_what_one_finds(n_ranks, alone, tmp_path) -> None:
-    """128 particles over 3 are 48, 48 and 32; 7 are 3, 2 and 2; 41 points are 14, 14 and 13."""
+    """128 particles over 3 are 48, 48 and 32; 7 are 3, 2 and 2; of the network's two parts of
+    points the third process has none."""
     out = tmp_path / "found.safetensors"
     process = start(torchrun(n_ranks, "tests/ranks_work.py", "all", str(out)))
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 0, said
     found = load_file(out)
     assert set(found) == set(alone)
-    assert float(alone["network.gradients"].abs().max()) > 0.01
     for name, tensor in alone.items():
-        if name == "network.times":
-            # rounding picks the optimiser's basis where gradients leave it open, so that training
-            # ends elsewhere: as near to the truth
-            for times in (found[name], tensor):
-                np.testing.assert_allclose(times, ranks_work.exact_times(), rtol=4e-3)
-            continue
-        close = {"network.gradients": 1e-12}.get(name, 1e-5)
+        close = 0 if name.startswith("network") else 1e-5
         np.testing.assert_allclose(found[name], tensor, rtol=0, atol=close, err_msg=name)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from seisnb.threads import in_parallel, single_threaded
+from seisnb.threads import crew, in_parallel, single_threaded
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -62,3 +62,17 @@ def test_items_come_back_with_their_results_and_none_after_a_cancel(n_workers):
         list(in_parallel(lambda i: 1 // i, [1, 0], n_workers=n_workers))
     with single_threaded():
         assert n_threads() == 1
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_crew_does_round_after_round_in_order(n_workers):
+    torch.set_num_threads(2)
+    with crew(n_workers) as in_crew:
+        for _ in range(3):
+            found = list(in_crew(lambda i: (i * i, n_threads()), range(8)))
+            assert found == [(i * i, 1) for i in range(8)]
+        names = set(in_crew(lambda _: threading.current_thread().name, range(8)))
+        assert (threading.current_thread().name in names) == (n_workers == 1)
+        with pytest.raises(ZeroDivisionError):
+            list(in_crew(lambda i: 1 // i, [1, 0]))
+    assert torch.get_num_threads() == 2

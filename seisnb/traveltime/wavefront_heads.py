@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from seisnb.conventions import InputError
+from seisnb.threads import single_threaded
 from seisnb.traveltime.wavefront_trunk import GridFrame
 
 
@@ -81,6 +82,7 @@ class HeadFit:
     n_steps: Tensor
 
 
+@single_threaded()
 @torch.no_grad()
 def fit_heads(
     where: Collocation,

@@ -5,10 +5,9 @@ collocation points and sources that are drawn anew in every step. The optimiser 
 eigenbasis of Shampoo's preconditioner), for the heads too: on the 60 km line it reaches in 10 s
 what Adam does not reach in 30 s.
 
-Under :func:`seisnb.ranks.process_group` every process takes its part of each step's collocation
-points, and gradients are averaged: equal to rounding. Rounding picks SOAP's eigenbasis where the
-gradients leave it open, so trained networks differ within their own error with the number of
-processes, as they do between machines (times by 0.04 % after 40 steps in a test).
+Threads, and under :func:`seisnb.ranks.process_group` processes, take parts of each step's
+collocation points. The parts, and the order in which their gradients are added, do not depend on
+how many there are: nor does the trained network.
 
 References
 ----------
@@ -19,8 +18,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from torch import Tensor
 
 from seisnb import ranks
 from seisnb.conventions import Cancelled, InputError
+from seisnb.threads import crew, worker_count
 from seisnb.traveltime.wavefront import WavefrontNetwork
 from seisnb.traveltime.wavefront_heads import bilinear, fit_heads
 from seisnb.traveltime.wavefront_trunk import (
@@ -38,6 +39,9 @@ from seisnb.traveltime.wavefront_trunk import (
     initial_weights,
     scale_jets,
 )
+
+#: Parts of each step's collocation points; more threads or processes than parts wait.
+N_PARTS = 2
 
 Array = NDArray[np.float64]
 DrawVelocity = Callable[[int, torch.Generator], Tensor]
@@ -117,8 +121,8 @@ def train_wavefront(
     Raises
     ------
     InputError
-        Models that do not fit the frame or are not positive and finite; sources outside; fewer
-        collocation points than processes, or processes with other models.
+        Models that do not fit the frame or are not positive and finite; sources outside; processes
+        with other models.
     Cancelled
         ``cancel()`` was true, in any process.
     RankError
@@ -129,7 +133,6 @@ def train_wavefront(
     models = velocity if isinstance(velocity, Tensor) else velocity(config.n_models, generator)
     sources = np.asarray(sources, float)
     _check(models, sources, frame)
-    ranks.Share(n=config.n_collocation).check(where="train_wavefront", what="collocation points")
     ranks.check_same(
         [len(models), float(models.double().mean()), *sources.mean(axis=0)],
         where="train_wavefront", what="models or sources",
@@ -148,7 +151,9 @@ def train_wavefront(
     trunk = Trunk(
         background=trunk.background, center=trunk.center, length=trunk.length, weights=weights
     )
-    _descend(trunk, heads, models, sources, frame, config, generator, progress, cancel)
+    n_workers = min(worker_count(0), N_PARTS) if models.device.type == "cpu" else 1
+    with crew(n_workers) as in_crew:
+        _descend(trunk, heads, models, sources, frame, config, generator, in_crew, progress, cancel)
     # machines round differently: replicas may have drifted apart
     *trained, heads = ranks.first_has(*weights, heads)
     return WavefrontNetwork(
@@ -249,6 +254,7 @@ def _descend(
     frame: GridFrame,
     config: WavefrontConfig,
     generator: torch.Generator,
+    in_crew: Callable[..., Iterable[None]],
     progress: Callable[[TrainingStep], None] | None,
     cancel: Callable[[], bool] | None,
 ) -> None:
@@ -257,17 +263,13 @@ def _descend(
     flat = models.to(weights[0]).reshape(len(models), -1).T.contiguous()
     scale_depth = trunk.background.velocity / trunk.background.gradient
     optimiser = Soap([*weights, heads])
-    share = ranks.Share(n=config.n_collocation)
     began = told = _clock()
     step, fraction = 0, 0.0
     while fraction < 1:
         points, start = collocation_points(
             frame, sources, config.n_collocation, generator, scale_depth=scale_depth
         )
-        mean_square = _gradient_step(
-            trunk, heads, flat, points[share.mine], start[share.mine], frame
-        )
-        mean_square = _average_gradients(share, [*weights, heads], mean_square)
+        mean_square = _gradient_step(trunk, heads, flat, points, start, frame, in_crew)
         rate = config.learning_rate * min(1.0, (step + 1) / 50)
         rate *= 0.5 * (1 + math.cos(math.pi * fraction)) + 0.01
         optimiser.step([rate] * len(weights) + [rate * config.head_rate])
@@ -292,44 +294,67 @@ def _descend(
 
 
 def _gradient_step(
-    trunk: Trunk, heads: Tensor, flat: Tensor, points: Array, start: Array, frame: GridFrame
+    trunk: Trunk,
+    heads: Tensor,
+    flat: Tensor,
+    points: Array,
+    start: Array,
+    frame: GridFrame,
+    in_crew: Callable[..., Iterable[None]],
 ) -> Tensor:
     """Gradients of the mean square residual into ``grad`` of weights and heads; that mean itself.
 
-    The residual's own derivative is written out, so that the reverse pass starts at the basis.
+    What is cheap is done for all points by every process: a part's numbers then are the same to
+    the last digit wherever it is worked on.
     """
     like = trunk.weights[0]
     node, weight = bilinear(torch.from_numpy(points), frame)
     node, weight = node.to(like.device), weight.to(like)
-    speed = sum(flat[node[:, j]] * weight[:, j, None] for j in range(4))
-    assert isinstance(speed, Tensor)
     pair = [torch.as_tensor(frame.hang(p)).to(like) for p in (points, start)]
-    background = trunk.background.times(*pair)
-    phi = trunk.jets(*pair)
+    background, features = trunk.background.times(*pair), trunk.features(*pair)
+    share = ranks.Share(n=N_PARTS)
+    ends = [len(points) * k // N_PARTS for k in range(N_PARTS + 1)]
+    parts = [slice(*pair) for pair in pairwise(ends)][share.mine]
+    parameters = [*trunk.weights, heads]
+    sizes = [parameter.numel() for parameter in parameters]
+    own = like.new_empty(len(parts), sum(sizes) + 1)
+
+    def work(row: int) -> None:
+        at = parts[row]
+        speed = sum(flat[node[at, j]] * weight[at, j, None] for j in range(4))
+        assert isinstance(speed, Tensor)
+        found = _part_gradients(trunk, heads, speed, background[:, at], features[:, at])
+        torch.cat([each.flatten() for each in found], out=own[row])
+
+    list(in_crew(work, range(len(parts))))
+    (every,) = share.gathered(own)
+    *gradients, mean_square = (every.sum(0) / (len(points) * len(heads))).split([*sizes, 1])
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient.reshape(parameter.shape)
+    return mean_square[0]
+
+
+def _part_gradients(
+    trunk: Trunk, heads: Tensor, speed: Tensor, background: Tensor, features: Tensor
+) -> list[Tensor]:
+    """Gradients of some points' sum of squared residuals by weights and heads, and that sum.
+
+    The residual's own derivative is written out, so that the reverse pass starts at the basis.
+    """
+    phi = trunk.basis(features)
     with torch.no_grad():
         basis = scale_jets(background, phi)[1:]
         gradient = background[1:, :, None] + basis @ heads.T
         norm = torch.sqrt((gradient**2).sum(0) + 1e-20)
         residual = norm * speed - 1
-        pull = gradient * (residual * speed / norm * (2 / residual.numel()))
-        heads.grad = pull[0].T @ basis[0] + pull[1].T @ basis[1]
+        pull = gradient * (2 * residual * speed / norm)
+        by_heads = pull[0].T @ basis[0] + pull[1].T @ basis[1]
         back = pull @ heads
         phi_grad = torch.empty_like(phi)
         phi_grad[0] = (background[1:, :, None] * back).sum(0)
         torch.mul(background[0][None, :, None], back, out=phi_grad[1:])
-    for w in trunk.weights:
-        w.grad = None
-    torch.autograd.backward([phi], [phi_grad])
-    return residual.square().mean()
-
-
-def _average_gradients(share: ranks.Share, parameters: list[Tensor], mean_square: Tensor) -> Tensor:
-    """Gradients over all processes' points into ``grad``; the mean square residual over them."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    *averages, mean_square = share.averaged(*gradients, mean_square)
-    for parameter, average in zip(parameters, averages, strict=True):
-        parameter.grad = average
-    return mean_square
+    by_weights = torch.autograd.grad([phi], list(trunk.weights), [phi_grad])
+    return [*by_weights, by_heads, residual.square().sum()]
 
 
 def _clock() -> float:

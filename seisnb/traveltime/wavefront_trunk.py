@@ -231,8 +231,10 @@ class Trunk:
     def jets(self, points: Tensor, sources: Tensor, *, values_only: bool = False) -> Tensor:
         """Jet (3, n, H) of the basis functions, or their values (1, n, H) alone."""
         jet = self.features(points, sources)
-        if values_only:
-            jet = jet[:1]
+        return self.basis(jet[:1] if values_only else jet)
+
+    def basis(self, jet: Tensor) -> Tensor:
+        """Basis functions (3 or 1, n, H) of the features' jets, or of their values alone."""
         n_layers = len(self.weights) // 2
         for i in range(n_layers):
             jet = jet @ self.weights[2 * i].T

@@ -267,15 +267,19 @@ class TestTraining:
         single = torch.cat([fit_heads(where, model, start).heads for model in models])
         assert torch.equal(batch, single)
 
-    def test_steps_repeat_to_the_last_digit(self) -> None:
-        config = WavefrontConfig(width=16, depth=2, n_basis=12, n_collocation=100, n_steps=15)
-        first, second = (
-            train_wavefront(
+    def test_steps_repeat_to_the_last_digit_for_any_number_of_threads(self) -> None:
+        config = WavefrontConfig(width=64, n_basis=96, n_models=96, n_steps=25)
+
+        def train(n_threads: int) -> WavefrontNetwork:
+            torch.set_num_threads(n_threads)
+            return train_wavefront(
                 lambda n, generator: draws(n, int(torch.randint(99, (1,), generator=generator))),
                 SOURCES, FRAME, generator=torch.Generator().manual_seed(5), config=config,
-            )
-            for _ in range(2)
-        )  # fmt: skip
+            )  # fmt: skip
+
+        before = torch.get_num_threads()
+        first, second = train(1), train(2)
+        torch.set_num_threads(before)
         for a, b in zip(first.trunk.weights, second.trunk.weights, strict=True):
             assert torch.equal(a, b)
         assert torch.equal(first.prior_head, second.prior_head)
