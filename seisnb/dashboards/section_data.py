@@ -256,11 +256,12 @@ def section_data(
     offset = value_range[0]
     scale = max(value_range[1] - value_range[0], 1e-9) / (N_CODES - 1)
     defaults: dict[str, Any] = {
-        "limits": nice_limits(finite if finite.size else value_range),
         "std_limits": (0.0, 1.0),
         "top": float(z[0]),
         "bottom": float(z[-1]),
     }
+    if "limits" not in options:
+        defaults["limits"] = nice_limits(finite if finite.size else value_range)
     if len(velocity) > 1 and "std_limits" not in options:
         inside = np.isfinite(velocity).all(axis=0)
         defaults["std_limits"] = nice_limits(velocity[:, inside].std(axis=0), zero=True)
