@@ -8,6 +8,7 @@ PyTorch is only spoken to where something else has loaded it: loading takes a se
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -112,7 +113,7 @@ class _Limits:
         """One more works under the limit."""
         with self._lock:
             if self._n_inside == 0:
-                torch = sys.modules.get("torch")
+                torch = _loaded_torch()
                 if torch:
                     self._way_back.callback(torch.set_num_threads, torch.get_num_threads())
                 self._way_back.enter_context(_libraries.found().limit(limits=1, user_api="blas"))
@@ -273,6 +274,11 @@ def _step_back() -> None:
 
 def _one_torch_thread() -> None:
     """Tell PyTorch, where it is loaded, to use one thread."""
-    torch = sys.modules.get("torch")
+    torch = _loaded_torch()
     if torch:
         torch.set_num_threads(1)
+
+
+def _loaded_torch() -> Any:
+    """PyTorch if anybody has loaded it; while another thread loads it, once that is done."""
+    return importlib.import_module("torch") if "torch" in sys.modules else None

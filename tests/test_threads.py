@@ -1,8 +1,11 @@
 """Work in threads: order, cancel, and a limit on linear algebra that overlapping blocks share."""
 
 import importlib
+import os
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -76,3 +79,29 @@ def test_a_crew_does_round_after_round_in_order(n_workers):
         with pytest.raises(ZeroDivisionError):
             list(in_crew(lambda i: 1 // i, [1, 0]))
     assert torch.get_num_threads() == 2
+
+
+def test_nothing_is_amiss_while_another_thread_loads_torch(tmp_path):
+    """A module of that name takes its time: half-loaded it knows neither threads nor tensors."""
+    (tmp_path / "torch.py").write_text(
+        "import time\ntime.sleep(0.5)\nasked = []\nset_num_threads = asked.append\n"
+        "def get_num_threads():\n    return 7\nclass Tensor: ...\n"
+    )
+    program = (
+        "import importlib, sys, threading\n"
+        "from seisnb.batch.parcels import packed, unpacked\n"
+        "from seisnb.threads import single_threaded\n"
+        "loading = threading.Thread(target=importlib.import_module, args=('torch',))\n"
+        "loading.start()\n"
+        "while 'torch' not in sys.modules: pass\n"
+        "assert unpacked(packed([slice(1.0)])) == [slice(1.0)]\n"
+        "assert not hasattr(sys.modules['torch'], 'Tensor')\n"
+        "with single_threaded():\n    assert sys.modules['torch'].asked == [1]\n"
+        "assert sys.modules['torch'].asked == [1, 7]\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

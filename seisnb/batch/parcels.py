@@ -95,8 +95,9 @@ class _Pickler(cloudpickle.Pickler):
         return self._number.get(id(value))
 
     def reducer_override(self, value: Any) -> Any:
-        torch = sys.modules.get("torch")
-        if torch and type(value) is torch.Tensor:
+        # another thread may be loading PyTorch: until that is done nobody has a tensor
+        tensor = getattr(sys.modules.get("torch"), "Tensor", None)
+        if tensor is not None and type(value) is tensor:
             array = value.detach().cpu().numpy()
             return _tensor, (array, value.is_cuda, value.requires_grad)
         return super().reducer_override(value)
