@@ -68,8 +68,7 @@ def network(dtype: torch.dtype) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
     bumps = torch.randn(12, 25, 1, generator=generator, dtype=torch.float64)
     models = ((2 + 0.5 * depth) * torch.exp(0.05 * bumps)).to(dtype)
-    points = np.stack([np.linspace(2, 10, 5), np.full(5, 1.0)], axis=1)
-    sources = np.stack([np.linspace(1, 11, 5), np.zeros(5)], axis=1)
+    points, sources = places()
     trained = train_wavefront(
         models, sources, frame, generator=seeded(1, 0),
         config=WavefrontConfig(
@@ -80,6 +79,20 @@ def network(dtype: torch.dtype) -> dict[str, Tensor]:
         "weights": torch.cat([weight.flatten() for weight in trained.trunk.weights]),
         "times": trained.times(points, sources, trained.prior_head),
     }
+
+
+def places() -> tuple[np.ndarray, np.ndarray]:
+    """Points (5, 2) and sources (5, 2) of the trained network's times [km]."""
+    points = np.stack([np.linspace(2, 10, 5), np.full(5, 1.0)], axis=1)
+    return points, np.stack([np.linspace(1, 11, 5), np.zeros(5)], axis=1)
+
+
+def exact_times() -> np.ndarray:
+    """Times (5,) [s] in the network's mean model, 2 + 0.5 z km/s, in closed form."""
+    points, sources = places()
+    squared = ((points - sources) ** 2).sum(axis=1)
+    v = 2.0 + 0.5 * np.stack([points[:, 1], sources[:, 1]])
+    return np.arccosh(1.0 + 0.25 * squared / (2.0 * v[0] * v[1])) / 0.5
 
 
 def inversion(config: TomographyConfig) -> dict[str, Tensor]:

@@ -121,6 +121,7 @@ def test_several_processes_find_what_one_finds(n_ranks, alone, tmp_path) -> None
     assert process.returncode == 0, said
     found = load_file(out)
     assert set(found) == set(alone)
+    np.testing.assert_allclose(found["network.times"], ranks_work.exact_times(), rtol=4e-3)
     for name, tensor in alone.items():
         close = 0 if name.startswith("network") else 1e-5
         np.testing.assert_allclose(found[name], tensor, rtol=0, atol=close, err_msg=name)

@@ -143,18 +143,18 @@ def invert(
         tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
     n_referees = min(worker_count(problem.config.n_workers), MOST_REFEREES)
     with open_referee(problem.prior.grid, problem.geometry, n_referees) as referee:
-        if problem.config.ray_source in NETWORK_SOURCES:
-            problem = train(problem, handles, started)
-        tell("fitting the most probable model", "map", 0)
         with single_threaded():
+            if problem.config.ray_source in NETWORK_SOURCES:
+                problem = train(problem, handles, started)
+            tell("fitting the most probable model", "map", 0)
             peak = (
                 find_peak(problem, handles, started, best.fit, best.sigma_scale)
                 if best
                 else find_peak(problem, handles, started)
             )
-        problem = refresh_network(problem, peak, handles, started)
-        if problem.config.ray_source in MAP_SOURCES:
-            problem = with_traced_rays(problem, peak.fit.here.memory.rays)
+            problem = refresh_network(problem, peak, handles, started)
+            if problem.config.ray_source in MAP_SOURCES:
+                problem = with_traced_rays(problem, peak.fit.here.memory.rays)
         tell("most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted))
         depth = output_depth(problem.prior.grid)
         cell, error = choose_referee_cell(

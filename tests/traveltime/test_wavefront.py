@@ -21,9 +21,13 @@ from seisnb.traveltime.wavefront import (
     fit_heads,
     load_network,
 )
+from seisnb.traveltime.wavefront_heads import bilinear
 from seisnb.traveltime.wavefront_training import (
     TrainingStep,
     WavefrontConfig,
+    _gradient_step,
+    _new_trunk,
+    collocation_points,
     fitting_points,
     train_wavefront,
 )
@@ -32,6 +36,7 @@ from seisnb.traveltime.wavefront_trunk import (
     Trunk,
     fit_background,
     initial_weights,
+    scale_jets,
     sine,
 )
 
@@ -283,6 +288,35 @@ class TestTraining:
         for a, b in zip(first.trunk.weights, second.trunk.weights, strict=True):
             assert torch.equal(a, b)
         assert torch.equal(first.prior_head, second.prior_head)
+
+    @pytest.mark.parametrize("n", [41, 1])
+    def test_a_step_has_the_gradients_of_the_mean_over_all_points(self, n: int) -> None:
+        """By automatic differentiation of the residual as it is written, in float64."""
+        generator = torch.Generator().manual_seed(3)
+        models = draws(5, seed=61).double()
+        trunk = _new_trunk(
+            models, FRAME, WavefrontConfig(width=16, depth=2, n_basis=12), generator, torch.float64
+        )
+        weights = [weight.clone().requires_grad_() for weight in trunk.weights]
+        trunk = replace(trunk, weights=weights)
+        heads = 0.1 * torch.randn(5, 12, generator=generator, dtype=torch.float64)
+        heads.requires_grad_()
+        where = collocation_points(FRAME, np.array(SOURCES), n, generator, scale_depth=4.0)
+        flat = models.reshape(5, -1).T.contiguous()
+        pair = [torch.as_tensor(FRAME.hang(points)) for points in where]
+        background = trunk.background.times(*pair)
+        basis = scale_jets(background, trunk.jets(*pair))[1:]
+        gradient = background[1:, :, None] + basis @ heads.T
+        node, weight = bilinear(torch.from_numpy(where[0]), FRAME)
+        speed = (flat[node] * weight[..., None]).sum(1)
+        residual = torch.sqrt((gradient**2).sum(0) + 1e-20) * speed - 1
+        expected = torch.autograd.grad(residual.square().mean(), [*weights, heads])
+        own = heads.detach()
+        mean = _gradient_step(trunk, own, flat, *where, FRAME, map)
+        torch.testing.assert_close(mean, residual.square().mean().detach(), rtol=1e-12, atol=0)
+        found = [each.grad for each in [*weights, own]]
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
     def test_refresh_goes_on_from_a_network(self, trained: WavefrontNetwork) -> None:
         reports: list[TrainingStep] = []
