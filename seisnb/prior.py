@@ -33,6 +33,12 @@ Kernel = Literal["gaussian", "matern"]
 
 #: A model in plain velocity bends smoothly away from zero below this share of the mean profile.
 FLOOR = 0.1
+#: Log velocity bends smoothly away from the ceiling within this much below it.
+BEND = 0.05
+#: Mean velocities must keep this far below the ceiling, as a share of it.
+LEAST_ROOM = 0.03
+#: Nodes of the quadrature for moments of velocities.
+N_NODES = 32
 #: Shortest length that a grid resolves, in cells.
 LEAST_CELLS = 1.5
 #: An entry of an eigenvector is large above this share of its largest.
@@ -97,8 +103,21 @@ class PriorConfig:
         },
     )
 
+    velocity_max: float = dataclasses.field(
+        default=9.0,
+        metadata={
+            "help": "fastest that rock may be; log velocity bends smoothly away from it",
+            "unit": "km/s",
+        },
+    )
+
     def __post_init__(self) -> None:
         """Refuse values that give no proper prior."""
+        if not (np.isfinite(self.velocity_max) and self.velocity_max > 0):
+            raise PriorError(
+                f"PriorConfig: velocity_max is {self.velocity_max}; expected a finite velocity "
+                "above zero [km/s]."
+            )
         if self.field not in ("log_velocity", "velocity"):
             raise PriorError(
                 f"PriorConfig: field is {self.field!r}; expected 'log_velocity' or 'velocity'."
@@ -189,6 +208,8 @@ class GaussianProcessPrior:
         Which products of the two are kept.
     length_easting, length_depth : float
         Correlation lengths [km], for the record.
+    velocity_max : float
+        Ceiling of the velocity of a process on log velocity [km/s]; infinite: none.
     """
 
     grid: SectionGrid
@@ -200,6 +221,7 @@ class GaussianProcessPrior:
     kept: NDArray[np.intp]
     length_easting: float
     length_depth: float
+    velocity_max: float = np.inf
 
     @property
     def n_unknowns(self) -> int:
@@ -225,9 +247,16 @@ class GaussianProcessPrior:
     def velocity_std(self) -> Array:
         """Prior standard deviation of velocity, (n_easting, n_depth) [km/s]."""
         variance = self.field_variance()
-        if self.field_kind == "log_velocity":
-            return np.asarray(self.mean * np.exp(variance / 2) * np.sqrt(np.expm1(variance)))
-        return np.sqrt(variance)
+        if self.field_kind != "log_velocity":
+            return np.sqrt(variance)
+        nodes, weights = np.polynomial.hermite_e.hermegauss(N_NODES)
+        weights = weights / weights.sum()
+        first, second = np.zeros_like(variance), np.zeros_like(variance)
+        for node, weight in zip(nodes, weights, strict=True):
+            velocity = self._velocity_of_field(node * np.sqrt(variance))[0]
+            first += weight * velocity
+            second += weight * velocity**2
+        return np.sqrt(np.maximum(second - first**2, 0.0))
 
     def field_variance(self) -> Array:
         """Variance of the truncated process at every node, (n_easting, n_depth)."""
@@ -249,7 +278,11 @@ class GaussianProcessPrior:
     def process_of(self, velocity: Array) -> Array:
         """The process that gives a velocity model, both (n_easting, n_depth)."""
         if self.field_kind == "log_velocity":
-            return np.log(velocity / self.mean)
+            if np.isinf(self.velocity_max):
+                return np.log(velocity / self.mean)
+            below = np.minimum(np.log(velocity / self.velocity_max), -1e-9)
+            unbent = below - BEND * np.log(-np.expm1(below / BEND))
+            return np.asarray(unbent + np.log(self.velocity_max / self.mean))
         floor = FLOOR * self.mean
         bent = np.maximum(velocity / floor - 1.0, 1e-9)
         return np.asarray(floor * (np.log(np.expm1(bent)) + 1.0) - self.mean)
@@ -264,8 +297,14 @@ class GaussianProcessPrior:
         """Map the process to velocity and give the derivative."""
         if self.field_kind == "log_velocity":
             # far beyond any model: a trial step that overshoots must be refused, not overflow
-            velocity = self.mean * np.exp(np.clip(process, -MOST_LOG, MOST_LOG))
-            return velocity, velocity
+            process = np.clip(process, -MOST_LOG, MOST_LOG)
+            if np.isinf(self.velocity_max):
+                velocity = self.mean * np.exp(process)
+                return velocity, velocity
+            free = process + np.log(self.mean / self.velocity_max)
+            bent = np.logaddexp(0.0, free / BEND)
+            velocity = self.velocity_max * np.exp(free - BEND * bent)
+            return velocity, velocity * np.exp(-bent)
         floor = FLOOR * self.mean
         scaled = (self.mean + process - floor) / floor
         bent = np.logaddexp(0.0, scaled)
@@ -283,6 +322,7 @@ def gaussian_process_prior(
     length_depth_growth: float = 0.0,
     kernel: Kernel = "gaussian",
     variance_lost: float = 5e-4,
+    velocity_max: float = np.inf,
 ) -> GaussianProcessPrior:
     """Build the prior on a grid.
 
@@ -302,6 +342,8 @@ def gaussian_process_prior(
         The length in depth is ``length_depth + length_depth_growth * depth``.
     variance_lost : float
         Share of the prior variance that truncation may lose.
+    velocity_max : float
+        Ceiling of the velocity of a process on log velocity [km/s].
 
     Raises
     ------
@@ -348,6 +390,7 @@ def gaussian_process_prior(
         kept=kept,
         length_easting=float(length_easting),
         length_depth=float(length_depth),
+        velocity_max=float(velocity_max),
     )
 
 
@@ -377,14 +420,21 @@ def _signed(vectors: Array) -> Array:
 
 
 def check_amplitude(config: PriorConfig, profile: MeanProfile) -> None:
-    """Refuse a plain-velocity amplitude that would make velocities negative.
+    """Refuse an amplitude or a ceiling that a mean profile leaves no room for.
 
     Raises
     ------
     InputError
-        The amplitude exceeds 40 % of the slowest mean velocity.
+        A plain-velocity amplitude of more than 40 % of the slowest mean velocity, which would make
+        velocities negative; a mean profile that reaches ``velocity_max``.
     """
-    slowest = float(profile.velocity.min())
+    slowest, fastest = float(profile.velocity.min()), float(profile.velocity.max())
+    if config.field == "log_velocity" and fastest > (1 - LEAST_ROOM) * config.velocity_max:
+        raise InputError(
+            f"prior: the mean profile reaches {fastest:g} km/s, and rock may be no faster than "
+            f"velocity_max, {config.velocity_max:g} km/s. Are the velocities in km/s? If they are, "
+            f"set velocity_max to {1.1 * fastest:.3g} or more."
+        )
     if config.field == "velocity" and (config.amplitude or 0.0) > 0.4 * slowest:
         raise InputError(
             f"prior: amplitude {config.amplitude:g} km/s on velocity around a mean of "

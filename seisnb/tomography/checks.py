@@ -189,6 +189,7 @@ def _length_check(problem: Problem, peak: Peak, fit: WhitenedFit, name: str) -> 
         amplitude=config.amplitude,
         length_depth_growth=config.length_depth_growth or 0.0,
         kernel=config.kernel or "gaussian",
+        velocity_max=config.velocity_max,
         **lengths,
     )
     kernel = _kernel_in(other, process, peak)

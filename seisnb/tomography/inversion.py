@@ -26,7 +26,7 @@ from seisnb.tomography.config import (
 )
 from seisnb.tomography.finish import is_checked, refereed
 from seisnb.tomography.lengths import choose_lengths
-from seisnb.tomography.members import fit_members
+from seisnb.tomography.members import fit_members, own_fits
 from seisnb.tomography.networks import check_networks, section_settings
 from seisnb.tomography.peak import find_peak, refresh_network, train
 from seisnb.tomography.problem import (
@@ -170,11 +170,12 @@ def invert(
             raise Cancelled(
                 f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."
             )
+        n_made, own = len(members), own_fits(list(members.values()))
         found, bias = recentred(
-            problem, peak, list(members.values()), depth, referee, cell, handles, started
+            problem, peak, own, depth, referee, cell, handles, started
         )
         found = refereed(problem, found, referee, cell, handles, started)
-        is_cancelled = len(found) < problem.config.n_members or not is_checked(found)
+        is_cancelled = n_made < problem.config.n_members or not is_checked(found)
 
         def assemble(velocity: Members) -> xr.Dataset:
             mean = fill_velocity(velocity, problem, found, depth)
@@ -182,6 +183,7 @@ def invert(
                 problem, peak, found, depth, velocity, mean,
                 bias=bias, asked=prior, referee=referee, referee_cell=cell, referee_error=error,
                 elapsed=time.monotonic() - started, is_cancelled=is_cancelled,
+                n_failed=n_made - len(found),
             )  # fmt: skip
 
         shape = len(found), depth.size, problem.prior.grid.n_easting

@@ -28,7 +28,7 @@ from seisnb.tomography.config import TomographyConfig
 from seisnb.traveltime.base import PickGeometry, Rays, TracedRays, pick_geometry
 from seisnb.traveltime.grid import GridWavefronts
 from seisnb.traveltime.network import NetworkWavefronts
-from seisnb.traveltime.rays import RayForward, straight_rays
+from seisnb.traveltime.rays import Paths, RayForward, straight_rays
 from seisnb.traveltime.referee import Referee
 from seisnb.vsvgd.config import VsvgdConfig
 
@@ -40,10 +40,26 @@ LEAST_PICKS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class RayMemory:
-    """Rays and times of the last model, so that the next one starts from them."""
+    """The last model's paths, so that the next one starts from them.
+
+    Attributes
+    ----------
+    rays : Rays
+        The fastest of every pick.
+    times : Array, (pick,)
+        Their times [s].
+    paths : Paths or None
+        The same with each pick's second path; None for rays to begin with.
+    """
 
     rays: Rays
     times: Array
+    paths: Paths | None = None
+
+    @property
+    def known(self) -> tuple[Rays, ...]:
+        """All rays that are remembered."""
+        return (self.rays,) if self.paths is None else (self.rays, self.paths.second)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +76,31 @@ class PickTarget:
         return self.forward.prior.n_unknowns
 
     def predict(self, position: Tensor, memory: RayMemory) -> tuple[Tensor, RayMemory]:
-        """Times of all picks [s] and the rays they ran along."""
-        times, rays = self.forward.times(position.numpy(), memory.rays)
-        return torch.from_numpy(times), RayMemory(rays=rays, times=times)
+        """Times of all picks [s] by a new search, and the rays they ran along."""
+        return self._along(position, *memory.known)
+
+    def recall(
+        self, position: Tensor, memory: RayMemory, other: RayMemory
+    ) -> tuple[Tensor, RayMemory]:
+        """Times along the fastest of what two memories hold, pick by pick [s], and these rays."""
+        known = (*memory.known, *other.known)
+        return self._along(position, *known, is_search=not self.forward.n_steps)
+
+    def _along(
+        self, position: Tensor, *known: Rays, is_search: bool = True
+    ) -> tuple[Tensor, RayMemory]:
+        """Times and paths of a position."""
+        velocity = self.forward.prior.velocity(position.numpy())
+        paths = self.forward.paths(velocity, *known, is_search=is_search)
+        memory = RayMemory(rays=paths.rays, times=paths.times, paths=paths)
+        return torch.from_numpy(paths.times), memory
 
     def linearise(self, position: Tensor, memory: RayMemory) -> Linearised:
         """The kernel along the remembered rays of this position."""
-        kernel = self.forward.kernel(position.numpy(), memory.rays)
+        if memory.paths is None:
+            kernel = self.forward.kernel(position.numpy(), memory.rays)
+        else:
+            kernel = self.forward.kernel_of(position.numpy(), memory.paths)
         return Linearised(
             predicted=torch.from_numpy(memory.times),
             jacobian=torch.from_numpy(kernel),
@@ -204,6 +238,7 @@ def make_problem(
         length_depth=prior.length_depth,
         length_depth_growth=prior.length_depth_growth or 0.0,
         kernel=prior.kernel or "gaussian",
+        velocity_max=prior.velocity_max,
     )
     geometry = pick_geometry(survey)
     config = replace(
@@ -216,9 +251,12 @@ def make_problem(
         prior=process,
         geometry=geometry,
         wavefronts=(GridWavefronts(step=config.wavefront_cell, spacing=spacing),),
+        n_steps=8 if config.bend else 0,
         tolerance=1e-3 * float(np.median(std)),
+        std=std,
+        apart=max(0.5 * spacing, 0.25 * prior.length_depth),
+        keeps_rays=config.bend,
     )
-    forward = forward if config.bend else replace(forward, n_steps=0)
     target = PickTarget(
         forward=forward,
         observed=torch.from_numpy(survey["travel_time"].values.astype(float)),
@@ -256,6 +294,22 @@ def with_traced_rays(problem: Problem, rays: Rays) -> Problem:
     # far from that model two steps do not bend a ray all the way
     forward = replace(forward, wavefronts=sources, n_steps=8 if problem.config.bend else 0)
     return replace(problem, target=replace(problem.target, forward=forward))
+
+
+def with_finer_wavefronts(problem: Problem) -> Problem:
+    """The problem with rays traced on a grid of half the spacing, where a grid traces them."""
+    forward = problem.target.forward
+    sources = tuple(
+        replace(w, step=w.step / 2) if isinstance(w, GridWavefronts) else w
+        for w in forward.wavefronts
+    )
+    config = problem.config
+    assert config.wavefront_cell
+    return replace(
+        problem,
+        config=replace(config, wavefront_cell=config.wavefront_cell / 2),
+        target=replace(problem.target, forward=replace(forward, wavefronts=sources)),
+    )
 
 
 def choose_referee_cell(

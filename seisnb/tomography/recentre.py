@@ -100,7 +100,11 @@ def recentred(
     moved = collected(ranks.joined(moving), len(members), handles, started)
     if len(moved) < len(members):
         return members, 0.0
-    return [replace(moved[i], excess=member.excess) for i, member in enumerate(members)], size
+    kept = ("excess", "objective", "is_own")
+    return [
+        replace(moved[i], **{name: getattr(member, name) for name in kept})
+        for i, member in enumerate(members)
+    ], size
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

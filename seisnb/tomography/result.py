@@ -106,6 +106,7 @@ def ensemble_dataset(
     referee_error: float,
     elapsed: float,
     is_cancelled: bool,
+    n_failed: int,
 ) -> xr.Dataset:
     """Assemble the result, all but ``velocity`` itself.
 
@@ -135,6 +136,8 @@ def ensemble_dataset(
         Wall time [s].
     is_cancelled : bool
         The run was cut short.
+    n_failed : int
+        Members that did not reach their own objective and were left out.
     """
     prior, grid, survey = problem.prior, problem.prior.grid, problem.survey
     time, std = survey["travel_time"].values, survey["pick_std"].values
@@ -170,6 +173,11 @@ def ensemble_dataset(
             "quantile": list(QUANTILES),
         },
     )
+    objective = np.stack([member.objective for member in members])
+    if np.isfinite(objective).all():
+        value, expected, spread = objective.T
+        dataset["objective"] = "particle", value * expected.mean() / expected
+        dataset["objective"].attrs.update(expected=expected.mean(), std=spread.mean())
     if problem.config.correction_steps:
         dataset["correction_acceptance"] = (
             "particle",
@@ -209,6 +217,7 @@ def ensemble_dataset(
             "referee_error_seconds": referee_error,
             "elapsed_seconds": elapsed,
             "cancelled": int(is_cancelled),
+            "n_failed": n_failed,
         }
     )
     if problem.network is not None:
@@ -285,6 +294,7 @@ def _describe(dataset: xr.Dataset) -> None:
         "network_error": ("s", "network's times less the referee's, rms over members"),
         "sigma_scale": ("1", "factor on the given pick sigmas"),
         "is_converged": ("1", "member converged"),
+        "objective": ("1", "twice the objective of the member's own fit"),
         "correction_acceptance": ("1", "share of the correction's steps that moved"),
         "chi2_network": ("1", "chi2 per pick, times by the network alone"),
         "particle": ("1", "member"),
