@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +33,10 @@ from seisnb.vsvgd.config import VsvgdConfig
 
 Array = NDArray[np.float64]
 
+#: Share of a pick's sigma that the rows of the grid may change a vertical ray's time by.
+LEAST_SEEN = 0.1
+#: Depths that this is looked at on; rows that are enough whatever the profile.
+N_FINE, MOST_ROWS = 4000, 200
 #: Fewest picks an inversion takes.
 LEAST_PICKS = 3
 
@@ -219,13 +222,17 @@ def make_problem(
         gradient=None,
     )
     assert prior.amplitude and prior.length_easting and prior.length_depth
-    cell = config.cell or round_125(
+    std = survey["pick_std"].values.astype(float)
+    cell = config.cell or resolving_cell(
+        profile,
+        depth_max,
         min(
             max(width, depth_max) / 240,
             min(width, depth_max) / 50,
             prior.length_depth / 4,
             prior.length_easting / 4,
-        )
+        ),
+        float(np.median(std)),
     )
     grid = section_grid(survey, depth_max=depth_max, cell=cell)
     check_amplitude(prior, profile)
@@ -246,7 +253,6 @@ def make_problem(
     )
     assert config.wavefront_cell
     spacing = 3 * cell
-    std = survey["pick_std"].values.astype(float)
     forward = RayForward(
         prior=process,
         geometry=geometry,
@@ -335,6 +341,42 @@ def choose_referee_cell(
         cell, coarse = cell / 2, fine
 
 
+def resolving_cell(profile: MeanProfile, depth_max: float, most: float, std: float) -> float:
+    """The largest 1, 2 or 5 times a power of ten [km] whose cells hold a mean profile well enough.
+
+    What a vertical ray to the bottom and back gains or loses between the rows of the grid must stay
+    below :data:`LEAST_SEEN` of a pick's sigma.
+
+    Parameters
+    ----------
+    profile : MeanProfile
+        The mean profile.
+    depth_max : float
+        Depth of the model [km].
+    most : float
+        Largest cell that will do for all else [km].
+    std : float
+        A pick's standard deviation [s].
+    """
+    cell = round_125(most)
+    depth = np.linspace(0.0, depth_max, N_FINE)
+    slowness = 1 / profile.at(depth)
+    while depth_max / cell < MOST_ROWS:
+        rows = cell * np.arange(int(np.ceil(depth_max / cell)) + 1)
+        held = 1 / np.interp(depth, rows, profile.at(rows))
+        if 2 * np.trapezoid(np.abs(held - slowness), depth) < LEAST_SEEN * std:
+            break
+        cell = round_125(0.6 * cell)
+    return cell
+
+
+def mean_profile(prior: PriorConfig) -> MeanProfile:
+    """The mean profile of a prior that holds one."""
+    assert prior.profile
+    depth, velocity = np.array(prior.profile, float).T
+    return MeanProfile(depth=depth, velocity=velocity)
+
+
 def round_up(value: float) -> float:
     """Up to the next number of two significant digits.
 
@@ -348,11 +390,7 @@ def round_up(value: float) -> float:
 def _mean_profile(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig) -> MeanProfile:
     """The mean profile: given as a table, as a gradient, or fitted to the picks."""
     if prior.profile is not None:
-        table: Sequence[tuple[float, float]] = prior.profile
-        return MeanProfile(
-            depth=np.array([z for z, _ in table], float),
-            velocity=np.array([v for _, v in table], float),
-        )
+        return mean_profile(prior)
     if prior.surface_velocity is not None and prior.gradient is not None:
         reach = float(np.ptp(survey["surface_easting"].values))
         return linear_profile(

@@ -24,6 +24,9 @@ Array = NDArray[np.float64]
 CAPACITY = 128
 #: Times of two paths are rounded off to one over this share of a pick's sigma.
 ROUNDING = 0.1
+#: Derivatives are mixed over more, so that a step from where two paths are nearly as fast lowers
+#: (or raises) the times of both.
+MIXING = 0.3
 #: A second path's share in a derivative below this is none.
 LEAST_SHARE = 1e-3
 #: A second path counts while it is slower by less than this many pick sigmas.
@@ -157,7 +160,7 @@ def two_fastest(
     second.count[far] = 0
     with np.errstate(over="ignore"):
         gap = np.where(far, np.inf, np.maximum(later - times, 0.0)) / (ROUNDING * std)
-        share = 1 / (1 + np.exp(gap))
+        share = 1 / (1 + np.exp(gap * (ROUNDING / MIXING)))
         rounded = times - ROUNDING * std * np.log1p(np.exp(-gap))
     return Paths(times=rounded, rays=rays, second=second, share=share)
 
