@@ -37,6 +37,8 @@ FLOOR = 0.1
 BEND = 0.05
 #: Mean velocities must keep this far below the ceiling, as a share of it.
 LEAST_ROOM = 0.03
+#: Depth over which the amplitude closes in on its value far down, as a share of the model's.
+CLOSING = 0.1
 #: Nodes of the quadrature for moments of velocities.
 N_NODES = 32
 #: Shortest length that a grid resolves, in cells.
@@ -103,6 +105,14 @@ class PriorConfig:
         },
     )
 
+    amplitude_at_depth: float | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "amplitude far down as a share of the one at the surface: rock varies less "
+            "under pressure; default: 1 for a given amplitude, else from the picks",
+            "unit": "1",
+        },
+    )
     velocity_max: float = dataclasses.field(
         default=9.0,
         metadata={
@@ -129,6 +139,12 @@ class PriorConfig:
                     f"PriorConfig: {name} is {value}; the covariance is only positive definite "
                     f"for a finite {name} above zero."
                 )
+        share = self.amplitude_at_depth
+        if share is not None and not 0 < share <= 1:
+            raise PriorError(
+                f"PriorConfig: amplitude_at_depth is {share}; expected a share of the amplitude "
+                "at the surface, above 0 and at most 1."
+            )
         growth = self.length_depth_growth
         if growth is not None and not 0 <= growth < np.inf:
             raise PriorError(f"PriorConfig: length_depth_growth is {growth}; expected >= 0.")
@@ -210,6 +226,10 @@ class GaussianProcessPrior:
         Correlation lengths [km], for the record.
     velocity_max : float
         Ceiling of the velocity of a process on log velocity [km/s]; infinite: none.
+    amplitude_at_depth : float
+        Amplitude far down as a share of ``amplitude``, for the record.
+    taper : Array, (n_depth,)
+        The process's amplitude by depth as a share of ``amplitude``; part of ``basis_depth``.
     """
 
     grid: SectionGrid
@@ -221,7 +241,9 @@ class GaussianProcessPrior:
     kept: NDArray[np.intp]
     length_easting: float
     length_depth: float
+    taper: Array
     velocity_max: float = np.inf
+    amplitude_at_depth: float = 1.0
 
     @property
     def n_unknowns(self) -> int:
@@ -268,8 +290,10 @@ class GaussianProcessPrior:
 
     def unknowns_of(self, process: Array) -> Array:
         """Unknowns of the nearest representable process to (n_easting, n_depth), (n_unknowns,)."""
-        weights = process / self.amplitude
-        for axis, basis in enumerate((self.basis_easting, self.basis_depth)):
+        weights = process / (self.amplitude * self.taper)
+        for axis, basis in enumerate(
+            (self.basis_easting, self.basis_depth / self.taper[:, None])  # orthogonal columns
+        ):
             squared = (basis**2).sum(axis=0)
             inverse = basis / (squared + 1e-6 * squared.max())
             weights = np.moveaxis(np.tensordot(inverse, weights, axes=(0, axis)), 0, axis)
@@ -323,6 +347,7 @@ def gaussian_process_prior(
     kernel: Kernel = "gaussian",
     variance_lost: float = 5e-4,
     velocity_max: float = np.inf,
+    amplitude_at_depth: float = 1.0,
 ) -> GaussianProcessPrior:
     """Build the prior on a grid.
 
@@ -344,6 +369,9 @@ def gaussian_process_prior(
         Share of the prior variance that truncation may lose.
     velocity_max : float
         Ceiling of the velocity of a process on log velocity [km/s].
+    amplitude_at_depth : float
+        Amplitude far down as a share r of ``amplitude``: r + (1 - r) exp(-depth / h), with h
+        :data:`CLOSING` of the model's depth.
 
     Raises
     ------
@@ -380,17 +408,20 @@ def gaussian_process_prior(
     lost = 1.0 - np.cumsum(share.ravel()[order])
     n_kept = int(np.searchsorted(-lost, -2 * variance_lost)) + 1
     kept = np.stack(np.unravel_index(np.sort(order[:n_kept]), share.shape))
+    taper = amplitude_at_depth + (1 - amplitude_at_depth) * np.exp(-below / (CLOSING * below[-1]))
     return GaussianProcessPrior(
         grid=grid,
         mean=np.broadcast_to(profile.at(below), (grid.n_easting, grid.n_depth)).copy(),
         field_kind=field_kind,
         amplitude=float(amplitude),
         basis_easting=basis_easting,
-        basis_depth=basis_depth,
+        basis_depth=basis_depth * taper[:, None],
         kept=kept,
         length_easting=float(length_easting),
         length_depth=float(length_depth),
+        taper=taper,
         velocity_max=float(velocity_max),
+        amplitude_at_depth=float(amplitude_at_depth),
     )
 
 

@@ -215,6 +215,7 @@ def make_problem(
         prior,
         kernel=prior.kernel or "gaussian",
         length_depth_growth=prior.length_depth_growth or 0.0,
+        amplitude_at_depth=prior.amplitude_at_depth or 1.0,
         profile=tuple(
             (float(z), float(v)) for z, v in zip(profile.depth, profile.velocity, strict=True)
         ),
@@ -246,6 +247,7 @@ def make_problem(
         length_depth_growth=prior.length_depth_growth or 0.0,
         kernel=prior.kernel or "gaussian",
         velocity_max=prior.velocity_max,
+        amplitude_at_depth=prior.amplitude_at_depth or 1.0,
     )
     geometry = pick_geometry(survey)
     config = replace(
