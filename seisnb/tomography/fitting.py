@@ -1,4 +1,4 @@
-"""One member's fit: its own noisy picks and prior draw, tried again until it is a fit of its own."""
+"""One member's fit to its own noisy picks and prior draw, tried again until it is a fit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from seisnb.tomography.problem import PickTarget, Problem, with_finer_wavefronts
 from seisnb.tomography.sigmas import student_target
 
 #: Fall of the objective per unknown or datum below which a step is the last.
-TOLERANCE = 0.005
+TOLERANCE = 0.01
 #: Fits of data weights and model that a Student member alternates between.
 STUDENT_SWEEPS = 3
 #: An objective this many standard deviations, and by this share, above what is expected is that of
@@ -138,7 +138,7 @@ def _best_of_attempts(
         while taken < problem.config.n_steps and not fit.is_done:
             if is_cancelled():
                 return None
-            fit = gauss_newton_step(fit, attempt, tolerance)
+            fit = gauss_newton_step(fit, attempt, tolerance, near=peak.near)
             taken += 1
         n_steps += taken
         if best is None or fit.objective < best.fit.objective:

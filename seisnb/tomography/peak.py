@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seisnb import ranks
 from seisnb.handles import Handles, Progress
@@ -50,12 +51,15 @@ class Peak:
         Factor on the given pick sigmas.
     n_free : float
         Picks minus effective unknowns.
+    near : Tensor, (n_unknowns, n_unknowns)
+        Covariance of the linearised posterior.
     """
 
     fit: Fit
     target: PickTarget
     sigma_scale: float
     n_free: float
+    near: Tensor
 
 
 def find_peak(
@@ -98,6 +102,7 @@ def find_peak(
         target=target,
         sigma_scale=scale,
         n_free=n_picks - effective_unknowns(fit.here, target.std),
+        near=torch.cholesky_inverse(posterior_covariance_factor(fit.here, target.std)),
     )
 
 

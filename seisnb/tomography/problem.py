@@ -259,10 +259,10 @@ def make_problem(
         prior=process,
         geometry=geometry,
         wavefronts=(GridWavefronts(step=config.wavefront_cell, spacing=spacing),),
-        n_steps=8 if config.bend else 0,
-        tolerance=1e-3 * float(np.median(std)),
+        n_steps=4 if config.bend else 0,
+        tolerance=2e-3 * float(np.median(std)),
         std=std,
-        apart=max(0.5 * spacing, 0.25 * prior.length_depth),
+        apart=max(spacing, 0.25 * prior.length_depth),
         keeps_rays=config.bend,
     )
     target = PickTarget(
@@ -288,7 +288,7 @@ def with_network(problem: Problem, network: NetworkWavefronts) -> Problem:
     grid_source = tuple(w for w in forward.wavefronts if not isinstance(w, NetworkWavefronts))
     sources = (network,) if config.ray_source == "network" else (network, *grid_source)
     forward = replace(
-        forward, wavefronts=sources, n_steps=8 if config.bend else 0, keeps_rays=config.bend
+        forward, wavefronts=sources, n_steps=4 if config.bend else 0, keeps_rays=config.bend
     )
     return replace(problem, network=network, target=replace(problem.target, forward=forward))
 

@@ -1,4 +1,4 @@
-"""The model's depth and the fineness of its grids, corrected where the first fit shows them wrong."""
+"""Depth of the model and fineness of its grids, corrected where the first fit shows them wrong."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from seisnb.traveltime.referee import Referee
 Array = NDArray[np.float64]
 
 #: Rms error of the most probable model's times against the referee, in pick sigmas, that is left.
-MOST_ERROR = 0.15
+MOST_ERROR = 0.2
 #: Share of rays along the model's floor that is left.
 MOST_ON_FLOOR = 0.01
 #: Factor on the depth of a model that rays run along the floor of.
@@ -107,9 +107,7 @@ def refined_peak(
         config, note = change
         notes.append(note)
         handles.progress(
-            Progress(
-                stage="map", done=0, total=1, message=note, elapsed=time.monotonic() - started
-            )
+            Progress(stage="map", done=0, total=1, message=note, elapsed=time.monotonic() - started)
         )
         judged.referee.close()
         with single_threaded():

@@ -30,7 +30,7 @@ MIXING = 0.3
 #: A second path's share in a derivative below this is none.
 LEAST_SHARE = 1e-3
 #: A second path counts while it is slower by less than this many pick sigmas.
-NEAR = 3.0
+NEAR = 1.5
 
 
 def straight_rays(grid: SectionGrid, geometry: PickGeometry, spacing: float) -> Rays:
@@ -165,6 +165,14 @@ def two_fastest(
     return Paths(times=rounded, rays=rays, second=second, share=share)
 
 
+def _without(rays: Rays, known: Sequence[Rays], apart: float) -> Rays:
+    """Rays without those that run along a known one's path, which bending would make the same."""
+    count = rays.count.copy()
+    for other in known:
+        count[(other.count > 0) & (_distance(rays, other) < apart)] = 0
+    return Rays(nodes=rays.nodes, count=count)
+
+
 def _put(into: Rays, picks: NDArray[np.intp], rays: Rays) -> None:
     """Copy the rays of some picks."""
     into.nodes[picks] = rays.nodes[picks]
@@ -247,18 +255,15 @@ class RayForward:
             Trace new rays down the wavefronts; without, known rays are bent and nothing else, so
             that times change smoothly with the model.
         """
-        grid = self.prior.grid
-        candidates = [rays for rays in known if rays.count.any()]
-        if is_search and self.wavefronts:
-            traced = [
-                source.trace(velocity, grid, self.geometry, known[0]) for source in self.wavefronts
-            ]
-            candidates = [*(candidates if self.keeps_rays else []), *traced]
         std = np.zeros(self.geometry.n_picks) if self.std is None else self.std
-        return two_fastest(
-            [self._bent(velocity, rays) for rays in candidates],
-            margin=self.tolerance, apart=self.apart, std=std,
-        )  # fmt: skip
+        is_search = is_search and bool(self.wavefronts)
+        keeps = self.keeps_rays or not is_search
+        bent = [self._bent(velocity, rays) for rays in known if keeps and rays.count.any()]
+        for source in self.wavefronts if is_search else ():
+            traced = source.trace(velocity, self.prior.grid, self.geometry, known[0])
+            new = _without(traced, [rays for _, rays in bent], self.apart)
+            bent.append(self._bent(velocity, new))
+        return two_fastest(bent, margin=self.tolerance, apart=self.apart, std=std)
 
     def _bent(self, velocity: Array, rays: Rays) -> tuple[Array, Rays]:
         """Times [s] along rays bent in a model, and these; infinite where there is no ray."""
