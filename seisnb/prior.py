@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seisnb.conventions import InputError, PriorError
+from seisnb.eigenvectors import signed
 from seisnb.section import SectionGrid
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ CLOSING = 0.1
 N_NODES = 32
 #: Shortest length that a grid resolves, in cells.
 LEAST_CELLS = 1.5
-#: An entry of an eigenvector is large above this share of its largest.
-LARGE = 0.7
 #: Log velocity is held this close to the mean profile's.
 MOST_LOG = 20.0
 
@@ -251,8 +250,11 @@ class GaussianProcessPrior:
         return int(self.kept.shape[1])
 
     def field(self, unknowns: Array) -> Array:
-        """The process on the grid, (..., n_unknowns) -> (..., n_easting, n_depth)."""
-        unknowns = np.asarray(unknowns, float)
+        """The process on the grid, (..., n_unknowns) -> (..., n_easting, n_depth).
+
+        What follows the model's unknowns (time terms) is passed over.
+        """
+        unknowns = np.asarray(unknowns, float)[..., : self.n_unknowns]
         shape = (*unknowns.shape[:-1], self.basis_easting.shape[1], self.basis_depth.shape[1])
         weights = np.zeros(shape)
         weights[..., self.kept[0], self.kept[1]] = unknowns
@@ -436,18 +438,7 @@ def _eigenfunctions(coordinate: Array, kernel: Kernel, variance_lost: float) -> 
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     share = values / values.sum()
     n_kept = int(np.searchsorted(np.cumsum(share), 1.0 - variance_lost / 4)) + 1
-    return _signed(vectors[:, :n_kept]) * np.sqrt(values[:n_kept]), share[:n_kept]
-
-
-def _signed(vectors: Array) -> Array:
-    """Eigenvectors whose first large entry is positive, whatever sign a processor's library gave.
-
-    The largest entry itself would not do: an odd eigenvector holds it twice, with both signs, and
-    rounding decides which one is larger; so would the sum, which is zero for odd ones.
-    """
-    size = np.abs(vectors)
-    first = np.argmax(size > LARGE * size.max(axis=0), axis=0)
-    return vectors * np.where(vectors[first, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
+    return signed(vectors[:, :n_kept]) * np.sqrt(values[:n_kept]), share[:n_kept]
 
 
 def check_amplitude(config: PriorConfig, profile: MeanProfile) -> None:

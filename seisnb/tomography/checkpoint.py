@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 import seisnb
 from seisnb.io.checkpoint import check_folder, read_arrays, start_folder, write_arrays
+from seisnb.prior import PriorConfig
 from seisnb.survey import survey_checksum
-from seisnb.tomography.config import is_together
-from seisnb.tomography.problem import Problem
+from seisnb.tomography.config import TomographyConfig, is_together
+from seisnb.vsvgd.config import VsvgdConfig
 
 Array = NDArray[np.float64]
 #: What losing a file of particles that move together means.
@@ -94,6 +95,23 @@ class Checkpoint:
         if path is not None:
             write_arrays(path, asdict(member))
 
+    def load_start(self) -> dict[str, NDArray[Any]] | None:
+        """What members rest on (:mod:`seisnb.tomography.resume`), if it is on disk."""
+        path = self._start
+        if path is None or not path.exists():
+            return None
+        return dict(read_arrays(path, "prior and most probable model are found anew"))
+
+    def save_start(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep what members rest on."""
+        if self._start is not None:
+            write_arrays(self._start, arrays)
+
+    @property
+    def _start(self) -> Path | None:
+        """Where that lies."""
+        return None if self.folder is None else self.folder / "start.safetensors"
+
     def load_swarm(self) -> tuple[Array, int, bool] | None:
         """A swarm's positions (particle, n_unknowns), iterations so far, and whether it settled."""
         path = None if self.folder is None else self.folder / "swarm.safetensors"
@@ -147,8 +165,17 @@ def check_checkpoint(folder: Path | None, survey: xr.Dataset) -> None:
         check_folder(folder, _origin(survey))
 
 
-def open_checkpoint(folder: Path | None, problem: Problem) -> Checkpoint:
-    """Open or start a checkpoint folder for a problem.
+def open_checkpoint(
+    folder: Path | None,
+    survey: xr.Dataset,
+    prior: PriorConfig,
+    config: TomographyConfig,
+    networks: VsvgdConfig | None = None,
+) -> Checkpoint:
+    """Open or start a checkpoint folder.
+
+    A run is known by what went into it, settings as they were asked for: what followed from them is
+    in the folder, so that a run goes on where other processors give other last digits.
 
     Raises
     ------
@@ -159,7 +186,7 @@ def open_checkpoint(folder: Path | None, problem: Problem) -> Checkpoint:
     """
     if folder is None:
         return Checkpoint(folder=None)
-    start_folder(folder, {**_origin(problem.survey), **_settings(problem)})
+    start_folder(folder, {**_origin(survey), **_settings(prior, config, networks)})
     return Checkpoint(folder=folder)
 
 
@@ -168,16 +195,18 @@ def _origin(survey: xr.Dataset) -> dict[str, Any]:
     return {"version": seisnb.__version__, "survey": survey_checksum(survey)}
 
 
-def _settings(problem: Problem) -> dict[str, Any]:
+def _settings(
+    prior: PriorConfig, config: TomographyConfig, networks: VsvgdConfig | None
+) -> dict[str, Any]:
     """Settings that members share: all but how many they are and how fast they are made."""
-    free = {"n_workers"} if is_together(problem.config) else {"n_workers", "n_members"}
-    configs = {"tomography": asdict(problem.config), "prior": asdict(problem.prior_config)}
-    if problem.networks is not None:
-        configs["networks"] = asdict(problem.networks)
+    free = {"n_workers"} if is_together(config) else {"n_workers", "n_members"}
+    configs = {"tomography": asdict(config), "prior": asdict(prior)}
+    if networks is not None:
+        configs["networks"] = asdict(networks)
     flat = {
         f"{group}.{name}": value
-        for group, config in configs.items()
-        for name, value in config.items()
+        for group, values in configs.items()
+        for name, value in values.items()
         if name not in free
     }
     return dict(json.loads(json.dumps(flat)))

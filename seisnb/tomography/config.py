@@ -45,6 +45,28 @@ class TomographyConfig:
         default=True,
         metadata=about("scale all pick sigmas by one factor inferred from the picks"),
     )
+    shot_term_std: float = field(
+        default=0.0,
+        metadata=about(
+            "std of an unknown delay of every shot (late triggers); 0: none", "s"
+        ),
+    )
+    receiver_term_std: float = field(
+        default=0.0,
+        metadata=about("std of an unknown delay of every receiver; 0: none", "s"),
+    )
+    gather_error_std: float = field(
+        default=0.0,
+        metadata=about(
+            "std of an error that neighbouring picks of one shot share; 0: none", "s"
+        ),
+    )
+    gather_error_length: float | None = field(
+        default=None,
+        metadata=about(
+            "distance over which they share it; default: a tenth of the line", "km"
+        ),
+    )
     ray_source: RaySource = field(
         default="auto",
         metadata=about(
@@ -129,7 +151,21 @@ class TomographyConfig:
                     f"{low}."
                 )
             object.__setattr__(self, name, int(value))  # results hold settings as JSON
-        for name in ("depth_max", "cell", "wavefront_cell", "referee_cell"):
+        for name in ("shot_term_std", "receiver_term_std", "gather_error_std"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value >= 0):
+                raise InputError(
+                    f"TomographyConfig: {name} is {value}; expected seconds, zero or more."
+                )
+            if value and is_together(self):
+                raise InputError(
+                    f"TomographyConfig: {name} is {value}; only engine='rml' with method='rays' "
+                    "has time terms. Use these, or 0."
+                )
+            object.__setattr__(self, name, float(value))
+        for name in (
+            "depth_max", "cell", "wavefront_cell", "referee_cell", "gather_error_length",
+        ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not (np.isfinite(value) and value > 0):
                 raise InputError(f"TomographyConfig: {name} is {value}; expected more than zero.")

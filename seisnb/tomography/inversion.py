@@ -37,7 +37,7 @@ from seisnb.tomography.problem import (
     with_traced_rays,
 )
 from seisnb.tomography.recentre import recentred
-from seisnb.tomography.refine import refined_peak
+from seisnb.tomography.refine import Judged, refined_peak
 from seisnb.tomography.result import (
     VELOCITY_ATTRIBUTES,
     Members,
@@ -46,6 +46,7 @@ from seisnb.tomography.result import (
     output_depth,
     with_velocity,
 )
+from seisnb.tomography.resume import keep_start, kept_start
 from seisnb.vsvgd.config import VsvgdConfig
 
 #: Referee processes at most, of about 150 MB each: one per worker, since checking is all that the
@@ -128,29 +129,20 @@ def invert(
         check_growing(out, where="invert")
     check_picks(picks)
     check_checkpoint(folder, picks)
+    prior, config = prior or PriorConfig(), config or TomographyConfig()
+    _check_ranks(config)
+    members_on_disk = open_checkpoint(folder, picks, prior, config, networks)
+    n_referees = min(worker_count(config.n_workers), MOST_REFEREES)
     tell("building the prior", "prior", 0)
     with single_threaded():
-        prior, config = prior or PriorConfig(), config or TomographyConfig()
-        _check_ranks(config)
-        if config.method == "vsvgd":
-            prior = check_networks(prior, config)
-        frame = make_frame(picks, prior, config)
-        best, _ = choose_lengths(picks, prior, config, frame, lambda line: tell(line, "prior", 0))
-        problem = best.problem if best else make_problem(picks, prior, config, frame)
-        if config.method == "vsvgd":
-            problem = replace(problem, networks=section_settings(networks, config))
-        members_on_disk = open_checkpoint(folder, problem)
-        tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
-    n_referees = min(worker_count(problem.config.n_workers), MOST_REFEREES)
-    tell("fitting the most probable model", "map", 0)
-    with single_threaded():
-        peak = (
-            find_peak(problem, handles, started, best.fit, best.sigma_scale)
-            if best
-            else find_peak(problem, handles, started)
-        )
-    judged = refined_peak(problem, peak, config, n_referees, handles, started)
+        judged = kept_start(members_on_disk, picks, config, n_referees)
+    if judged is None:
+        judged = _start(picks, prior, config, n_referees, handles, started, tell)
+        keep_start(members_on_disk, judged)
+    tell(f"{judged.problem.prior.n_unknowns} unknowns", "prior", 1)
     problem, peak, referee, cell = judged.problem, judged.peak, judged.referee, judged.referee_cell
+    if config.method == "vsvgd":
+        problem = replace(problem, networks=section_settings(networks, config))
     with closing(referee):
         with single_threaded():
             if problem.config.ray_source in NETWORK_SOURCES:
@@ -193,6 +185,31 @@ def invert(
                 )
         ranks.first_says(None)  # it is written
         return open_ensemble(out, load=False)
+
+
+def _start(
+    picks: xr.Dataset,
+    prior: PriorConfig,
+    config: TomographyConfig,
+    n_referees: int,
+    handles: Handles,
+    started: float,
+    tell: Callable[[str, str, int], None],
+) -> Judged:
+    """Prior and most probable model, before any member."""
+    with single_threaded():
+        if config.method == "vsvgd":
+            prior = check_networks(prior, config)
+        frame = make_frame(picks, prior, config)
+        best, _ = choose_lengths(picks, prior, config, frame, lambda line: tell(line, "prior", 0))
+        problem = best.problem if best else make_problem(picks, prior, config, frame)
+        tell("fitting the most probable model", "map", 0)
+        peak = (
+            find_peak(problem, handles, started, best.fit, best.sigma_scale)
+            if best
+            else find_peak(problem, handles, started)
+        )
+    return refined_peak(problem, peak, config, n_referees, handles, started)
 
 
 def _check_ranks(config: TomographyConfig) -> None:

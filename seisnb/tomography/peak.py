@@ -97,11 +97,16 @@ def find_peak(
         moved = float((weights.sqrt() - before[1].sqrt()).abs().max())
         if abs(scale / before[0] - 1) < 5e-3 and moved < 0.02:
             break
+    return peak_of(fit, target, scale)
+
+
+def peak_of(fit: Fit, target: PickTarget, sigma_scale: float) -> Peak:
+    """A most probable model with what members ask of it."""
     return Peak(
         fit=fit,
         target=target,
-        sigma_scale=scale,
-        n_free=n_picks - effective_unknowns(fit.here, target.std),
+        sigma_scale=sigma_scale,
+        n_free=target.observed.numel() - effective_unknowns(fit.here, target.std),
         near=torch.cholesky_inverse(posterior_covariance_factor(fit.here, target.std)),
     )
 

@@ -24,6 +24,7 @@ from seisnb.profile import BURIED, buried_depth, profile_from_picks, turning_dep
 from seisnb.section import round_125, section_grid
 from seisnb.survey import offset
 from seisnb.tomography.config import TomographyConfig
+from seisnb.tomography.terms import TimeTerms, time_terms
 from seisnb.traveltime.base import PickGeometry, Rays, TracedRays, pick_geometry
 from seisnb.traveltime.grid import GridWavefronts
 from seisnb.traveltime.network import NetworkWavefronts
@@ -72,11 +73,18 @@ class PickTarget:
     forward: RayForward
     observed: Tensor
     std: Tensor
+    terms: TimeTerms | None = None
 
     @property
     def n_unknowns(self) -> int:
-        """Length of a position."""
-        return self.forward.prior.n_unknowns
+        """Length of a position: the model's unknowns, then those of the time terms."""
+        return self.forward.prior.n_unknowns + (self.terms.n_terms if self.terms else 0)
+
+    def added(self, position: Tensor) -> Tensor:
+        """What time terms add to the times of a model, (pick,) [s]."""
+        if self.terms is None:
+            return torch.zeros_like(self.observed)
+        return self.terms.matrix @ position[self.forward.prior.n_unknowns :]
 
     def predict(self, position: Tensor, memory: RayMemory) -> tuple[Tensor, RayMemory]:
         """Times of all picks [s] by a new search, and the rays they ran along."""
@@ -96,7 +104,7 @@ class PickTarget:
         velocity = self.forward.prior.velocity(position.numpy())
         paths = self.forward.paths(velocity, *known, is_search=is_search)
         memory = RayMemory(rays=paths.rays, times=paths.times, paths=paths)
-        return torch.from_numpy(paths.times), memory
+        return torch.from_numpy(paths.times) + self.added(position), memory
 
     def linearise(self, position: Tensor, memory: RayMemory) -> Linearised:
         """The kernel along the remembered rays of this position."""
@@ -104,9 +112,12 @@ class PickTarget:
             kernel = self.forward.kernel(position.numpy(), memory.rays)
         else:
             kernel = self.forward.kernel_of(position.numpy(), memory.paths)
+        jacobian = torch.from_numpy(kernel)
+        if self.terms is not None:
+            jacobian = torch.cat([jacobian, self.terms.matrix], dim=1)
         return Linearised(
-            predicted=torch.from_numpy(memory.times),
-            jacobian=torch.from_numpy(kernel),
+            predicted=torch.from_numpy(memory.times) + self.added(position),
+            jacobian=jacobian,
             memory=memory,
         )
 
@@ -266,6 +277,7 @@ def make_problem(
         keeps_rays=config.bend,
     )
     target = PickTarget(
+        terms=time_terms(survey, config),
         forward=forward,
         observed=torch.from_numpy(survey["travel_time"].values.astype(float)),
         std=torch.from_numpy(std),
@@ -364,7 +376,7 @@ def resolving_cell(profile: MeanProfile, depth_max: float, most: float, std: flo
     depth = np.linspace(0.0, depth_max, N_FINE)
     slowness = 1 / profile.at(depth)
     while depth_max / cell < MOST_ROWS:
-        rows = cell * np.arange(int(np.ceil(depth_max / cell)) + 1)
+        rows = np.asarray(cell * np.arange(int(np.ceil(depth_max / cell)) + 1), np.float64)
         held = 1 / np.interp(depth, rows, profile.at(rows))
         if 2 * np.trapezoid(np.abs(held - slowness), depth) < LEAST_SEEN * std:
             break
