@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seisnb.conventions import InputError, PriorError
+from seisnb.eigenvectors import signed
 from seisnb.section import SectionGrid
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ Kernel = Literal["gaussian", "matern"]
 FLOOR = 0.1
 #: Shortest length that a grid resolves, in cells.
 LEAST_CELLS = 1.5
-#: An entry of an eigenvector is large above this share of its largest.
-LARGE = 0.7
 #: Log velocity is held this close to the mean profile's.
 MOST_LOG = 20.0
 
@@ -362,18 +361,7 @@ def _eigenfunctions(coordinate: Array, kernel: Kernel, variance_lost: float) -> 
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     share = values / values.sum()
     n_kept = int(np.searchsorted(np.cumsum(share), 1.0 - variance_lost / 4)) + 1
-    return _signed(vectors[:, :n_kept]) * np.sqrt(values[:n_kept]), share[:n_kept]
-
-
-def _signed(vectors: Array) -> Array:
-    """Eigenvectors whose first large entry is positive, whatever sign a processor's library gave.
-
-    The largest entry itself would not do: an odd eigenvector holds it twice, with both signs, and
-    rounding decides which one is larger; so would the sum, which is zero for odd ones.
-    """
-    size = np.abs(vectors)
-    first = np.argmax(size > LARGE * size.max(axis=0), axis=0)
-    return vectors * np.where(vectors[first, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
+    return signed(vectors[:, :n_kept]) * np.sqrt(values[:n_kept]), share[:n_kept]
 
 
 def check_amplitude(config: PriorConfig, profile: MeanProfile) -> None:

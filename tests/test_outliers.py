@@ -7,15 +7,16 @@ from seisnb.conventions import InputError
 from seisnb.outliers import suspects
 from seisnb.survey import make_survey
 from seisnb.synthetic import marine_line
+from tests.seeds import shifted
 
 
 @pytest.fixture(scope="module")
 def lines():
-    return [marine_line(seed=seed)[0] for seed in range(5)]
+    return [marine_line(seed=shifted(seed))[0] for seed in range(5)]
 
 
 def spoiled(survey, n, size, seed):
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(shifted(seed))
     chosen = rng.choice(survey.sizes["pick"], n, replace=False)
     bad = survey.copy(deep=True)
     step = size * float(np.median(survey["pick_std"])) * rng.choice([-1, 1], n)

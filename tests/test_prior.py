@@ -20,6 +20,7 @@ from seisnb.prior import (
     linear_profile,
 )
 from seisnb.section import SectionGrid
+from tests.seeds import shifted
 
 KINDS: tuple[FieldKind, ...] = ("log_velocity", "velocity")
 GRID = SectionGrid(
@@ -40,7 +41,7 @@ def make(kind: FieldKind = "log_velocity", **changes: Any) -> GaussianProcessPri
 
 
 def draws(prior: GaussianProcessPrior, n: int, seed: int = 0) -> np.ndarray:
-    return prior.draw(n, torch.Generator().manual_seed(seed))
+    return prior.draw(n, torch.Generator().manual_seed(shifted(seed)))
 
 
 def process_covariance(prior: GaussianProcessPrior) -> np.ndarray:

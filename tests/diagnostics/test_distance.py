@@ -14,6 +14,7 @@ from seisnb.diagnostics import (
     sqrt_mmd,
     sqrt_mmd_gaussian,
 )
+from tests.seeds import shifted
 
 COVARIANCE = np.array([[1.0, 0.5, 0.0], [0.5, 2.0, 0.3], [0.0, 0.3, 0.4]])
 MEAN = np.array([5.0, -3.0, 100.0])
@@ -21,7 +22,7 @@ MEAN = np.array([5.0, -3.0, 100.0])
 
 def draws(n: int, seed: int, scale: float = 1.0) -> np.ndarray:
     root = np.linalg.cholesky(COVARIANCE)
-    return MEAN + scale * np.random.default_rng(seed).standard_normal((n, 3)) @ root.T
+    return MEAN + scale * np.random.default_rng(shifted(seed)).standard_normal((n, 3)) @ root.T
 
 
 def test_distance_is_its_definition() -> None:
@@ -54,7 +55,9 @@ def test_floor_is_what_draws_score() -> None:
     spread = float(np.linalg.det(np.eye(3) + 4 * COVARIANCE / width)) ** -0.5
     floors = {}
     for n in (32, 512):
-        floor = mmd_floor(MEAN, COVARIANCE, n, width, torch.Generator().manual_seed(0), n_draws=200)
+        floor = mmd_floor(
+            MEAN, COVARIANCE, n, width, torch.Generator().manual_seed(shifted(0)), n_draws=200
+        )
         floors[n] = floor
         assert floor.low < floor.median < floor.high
         assert floor.median == pytest.approx(math.sqrt((1 - spread) / n), rel=0.1)
@@ -67,7 +70,7 @@ def test_floor_is_what_draws_score() -> None:
 
 
 def test_floor_against_draws_counts_their_own_noise() -> None:
-    reference, width, generator = draws(200, 0), 3.0, torch.Generator().manual_seed(0)
+    reference, width, generator = draws(200, 0), 3.0, torch.Generator().manual_seed(shifted(0))
     alone = mmd_floor(MEAN, COVARIANCE, 200, width, generator, n_draws=100)
     floor = mmd_floor(MEAN, COVARIANCE, 200, width, generator, reference=reference, n_draws=100)
     expected = math.hypot(alone.median, sqrt_mmd_gaussian(reference, MEAN, COVARIANCE, width))
@@ -77,7 +80,9 @@ def test_floor_against_draws_counts_their_own_noise() -> None:
 def test_a_singular_truth() -> None:
     flat = np.diag([1.0, 0.0, 0.0])
     on_it = np.zeros((300, 3))
-    on_it[:, 0] = np.random.default_rng(0).standard_normal(300)
-    floor = mmd_floor(np.zeros(3), flat, 300, 1.0, torch.Generator().manual_seed(0), n_draws=100)
+    on_it[:, 0] = np.random.default_rng(shifted(0)).standard_normal(300)
+    floor = mmd_floor(
+        np.zeros(3), flat, 300, 1.0, torch.Generator().manual_seed(shifted(0)), n_draws=100
+    )
     assert sqrt_mmd_gaussian(on_it, np.zeros(3), flat, 1.0) < 1.5 * floor.high
     assert sqrt_mmd_gaussian(on_it + np.array([0, 0.5, 0]), np.zeros(3), flat, 1.0) > 2 * floor.high

@@ -21,6 +21,7 @@ from seisnb.inference.checks import (
     whitened_fit,
 )
 from tests.contracts.engine import LinearTarget, linear_target
+from tests.seeds import shifted
 
 Checker = Callable[[WhitenedFit], Check]
 
@@ -55,7 +56,7 @@ def fitted(
 
 def scores(truth_length: float, amplitude: float = 1.0, sigma: float = 1.0) -> dict[str, list]:
     """Normal scores of every check over 300 truths, judged by a prior of length 2 and sigma 1."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(shifted(1))
     drawn, judged = line_jacobian(truth_length), line_jacobian(2.0)
     found: dict[str, list[float]] = {name: [] for name in CHECKS}
     for _ in range(300):
@@ -97,7 +98,7 @@ def test_what_is_wrong_shows_and_on_its_side(truth: dict, seen: dict) -> None:
 @pytest.mark.parametrize(("n_data", "n_unknowns"), [(12, 6), (4, 10)])
 def test_left_out_residuals_are_those_of_refits(n_data: int, n_unknowns: int) -> None:
     target: LinearTarget = linear_target(n_data=n_data, n_unknowns=n_unknowns, seed=4)
-    somewhere = torch.from_numpy(np.random.default_rng(5).standard_normal(n_unknowns))
+    somewhere = torch.from_numpy(np.random.default_rng(shifted(5)).standard_normal(n_unknowns))
     _, memory = target.predict(somewhere, None)
     here = target.linearise(somewhere, memory)
     found = whitened_fit(here, somewhere, target.observed, target.std).left_out
@@ -116,7 +117,7 @@ def test_left_out_residuals_are_those_of_refits(n_data: int, n_unknowns: int) ->
 def test_moments_are_those_of_dense_matrices() -> None:
     """Mean and variance of z.T W z and of the score, with no low-rank shortcut."""
     jacobian, other = line_jacobian(2.0).numpy(), line_jacobian(2.2).numpy()
-    data = np.random.default_rng(3).standard_normal(60) + 0.5
+    data = np.random.default_rng(shifted(3)).standard_normal(60) + 0.5
     precision = np.linalg.inv(jacobian @ jacobian.T + np.eye(60))
     residual, free = precision @ data, np.diag(precision)
     fit = fitted(torch.from_numpy(jacobian), torch.from_numpy(data))
@@ -142,7 +143,7 @@ def test_moments_are_those_of_dense_matrices() -> None:
 
 def test_score_is_the_slope_of_the_evidence() -> None:
     """Against the log density of the data under two priors, by finite differences."""
-    data = torch.from_numpy(np.random.default_rng(8).standard_normal(60) + 0.3)
+    data = torch.from_numpy(np.random.default_rng(shifted(8)).standard_normal(60) + 0.3)
 
     def log_evidence(length: float) -> float:
         jacobian = line_jacobian(length).numpy()
@@ -158,7 +159,7 @@ def test_score_is_the_slope_of_the_evidence() -> None:
 
 
 def test_amplitude_asked_for_is_the_true_one() -> None:
-    rng = np.random.default_rng(6)
+    rng = np.random.default_rng(shifted(6))
     jacobian = line_jacobian(2.0)
     ratio = []
     for _ in range(200):

@@ -22,6 +22,7 @@ from seisnb.inference.rml import (
     maximum_a_posteriori,
 )
 from tests.contracts.engine import EngineContract, LinearTarget, linear_target
+from tests.seeds import shifted
 
 assert EngineContract
 
@@ -36,7 +37,7 @@ def exact_log_evidence(target: LinearTarget) -> float:
 
 def drawn(target: LinearTarget, seed: int) -> LinearTarget:
     """The target with data drawn from its own prior and noise."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(shifted(seed))
     x = torch.from_numpy(rng.standard_normal(target.n_unknowns))
     noise = torch.from_numpy(rng.standard_normal(target.std.numel())) * target.std
     return replace(target, observed=target.matrix @ x + target.shift + noise)
@@ -63,7 +64,7 @@ def test_wbic_is_the_tempered_mean_cost(n_data: int, n_unknowns: int) -> None:
 def test_wbic_of_draws_agrees_with_the_closed_form() -> None:
     target = linear_target(n_data=40, n_unknowns=6, seed=2)
     exact = wbic(target, None, tolerance=1e-14)
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(shifted(0))
     n_draws = 2000
     found = wbic(target, None, n_members=n_draws, generator=generator, tolerance=1e-12)
     # -log likelihood over draws spreads like beta**-1 chi2 of the unknowns

@@ -27,6 +27,7 @@ from seisnb.inference.mcmc import (
 from seisnb.inference.rml import maximum_a_posteriori
 from tests.contracts.engine import EngineContract, linear_target
 from tests.inference.curved import Curved, curved, exact_draws, exact_moments
+from tests.seeds import shifted
 
 Array = NDArray[np.float64]
 
@@ -62,7 +63,7 @@ def walk(
     engine: MetropolisLangevin, target: Target, reference: Reference, n: int, seed: int = 0
 ) -> tuple[Array, Chain]:
     """Positions (n, n_unknowns) after the adaptation, and the chain at its end."""
-    generator = seeded(seed, 0)
+    generator = seeded(shifted(seed), 0)
     chain = engine.start(reference.centre, target, reference, None)
     found = []
     for index in range(engine.n_adapt + n):
@@ -123,7 +124,7 @@ def reversal_scores(engine: MetropolisLangevin, n: int = 3000) -> Array:
     """z of E[f(x) h(x')] - E[h(x) f(x')] over one step from exact draws, and of E[f(x')] - E[f]."""
     target, reference = curved(), wide_reference(curved(), 1.0)
     draws = torch.from_numpy(exact_draws(target, n, seed=3))
-    generator = seeded(4, 0)
+    generator = seeded(shifted(4), 0)
     after = torch.stack(
         [
             engine.advance(engine.start(x, target, reference, None), target, generator).position
@@ -185,7 +186,7 @@ def test_step_size_is_adapted_to_its_aim_and_then_frozen(has_drift: bool) -> Non
     target = curved(std=0.05)
     reference = wide_reference(target, 30.0)
     engine = MetropolisLangevin(step_size=0.7, has_drift=has_drift, n_adapt=2000)
-    generator = seeded(7, 0)
+    generator = seeded(shifted(7), 0)
     chain = engine.start(reference.centre, target, reference, None)
     steps, accepted = [], []
     for _ in range(6000):
@@ -210,7 +211,7 @@ def test_adaptation_stops_short_of_independent_proposals() -> None:
 
 def test_a_changed_std_judges_the_chain_as_if_it_began_there() -> None:
     target, reference = curved(), wide_reference(curved(), 1.0)
-    engine, generator = MetropolisLangevin(), seeded(1, 0)
+    engine, generator = MetropolisLangevin(), seeded(shifted(1), 0)
     chain = engine.advance(
         engine.start(reference.centre, target, reference, None), target, generator
     )
@@ -246,7 +247,7 @@ def test_what_cannot_be_is_refused_with_a_remedy() -> None:
     far = torch.full((2,), -9.0, dtype=torch.float64)
     with pytest.raises(InputError, match="log density is nan where a chain is to start"):
         MetropolisLangevin(has_drift=False).start(far, target, reference, None)
-    engine, generator = MetropolisLangevin(has_drift=False), seeded(0, 0)
+    engine, generator = MetropolisLangevin(has_drift=False), seeded(shifted(0), 0)
     start = torch.zeros(6, dtype=torch.float64)
     here = linear_target().linearise(start, start)
     state = engine.init(start.expand(2, -1).clone(), here, linear_target(), generator)

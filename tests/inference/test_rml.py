@@ -28,6 +28,7 @@ from seisnb.inference.rml import (
 )
 from seisnb.threads import in_parallel, single_threaded
 from tests.contracts.engine import EngineContract, LinearTarget, linear_target
+from tests.seeds import shifted
 
 
 class TestRandomisedMaximumLikelihood(EngineContract):
@@ -48,7 +49,7 @@ def test_most_probable_position_is_exact(n_data: int, n_unknowns: int) -> None:
     assert fit.is_converged
     factor = posterior_covariance_factor(fit.here, target.std).numpy()
     np.testing.assert_allclose(np.linalg.inv(factor @ factor.T), covariance, atol=1e-10)
-    anywhere = torch.from_numpy(np.random.default_rng(1).standard_normal(n_unknowns))
+    anywhere = torch.from_numpy(np.random.default_rng(shifted(1)).standard_normal(n_unknowns))
     other = maximum_a_posteriori(target, None, position=anywhere, tolerance=1e-14)
     np.testing.assert_allclose(other.position, mean, rtol=0, atol=1e-8)
 
@@ -163,7 +164,7 @@ def test_run_steps_until_converged_and_tells() -> None:
     target = linear_target()
     engine = RandomisedMaximumLikelihood(tolerance=1e-9)
     start = torch.zeros(6, dtype=torch.float64)
-    generator = seeded(0, 0)
+    generator = seeded(shifted(0), 0)
     state = engine.init(start.expand(4, -1), target.linearise(start, start), target, generator)
     _, first, one = run(engine, state, target, generator, n_steps=1)
     assert (one, first.is_converged) == (1, False)
@@ -180,7 +181,7 @@ def test_run_steps_until_converged_and_tells() -> None:
 def member(index: int) -> np.ndarray:
     """A member of its own random numbers, with linear algebra worth threading."""
     target = linear_target(n_data=150, n_unknowns=120, seed=9)
-    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-9), seeded(11, index)
+    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-9), seeded(shifted(11), index)
     start = torch.zeros(120, dtype=torch.float64)
     here = target.linearise(start, start)
     state = engine.init(start[None], here, target, generator)
@@ -273,7 +274,7 @@ def test_threads_of_linear_algebra_are_given_back() -> None:
 
 def test_streams_of_random_numbers_differ() -> None:
     def first(seed: int, stream: int) -> float:
-        return float(torch.rand(1, generator=seeded(seed, stream), dtype=torch.float64))
+        return float(torch.rand(1, generator=seeded(shifted(seed), stream), dtype=torch.float64))
 
     values = {(s, k): first(s, k) for s in range(20) for k in range(50)}
     assert len(set(values.values())) == 1000

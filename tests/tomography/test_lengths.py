@@ -14,6 +14,7 @@ from seisnb.survey import used_picks
 from seisnb.tomography import TomographyConfig
 from seisnb.tomography.lengths import Candidate, choose_lengths, fit_prior
 from seisnb.tomography.problem import make_frame
+from tests.seeds import shifted
 
 TRUE = replace(synthetic.TEST_LINE_PRIOR, kernel="gaussian", length_depth_growth=0.0)
 #: Only the mean profile is given; kernel, lengths, growth and amplitude are open.
@@ -21,7 +22,7 @@ OPEN = PriorConfig(field="velocity", surface_velocity=2.0, gradient=0.3)
 
 
 def chosen(seed: int, prior: PriorConfig, *, share: float = 1.0) -> Candidate:
-    survey = used_picks(synthetic.test_line(seed, share=share)[0], where="test")
+    survey = used_picks(synthetic.test_line(shifted(seed), share=share)[0], where="test")
     config = TomographyConfig(depth_max=20.0 * share, cell=0.2)
     frame = make_frame(survey, prior, config)
     best, tried = choose_lengths(survey, prior, config, frame, lambda _: None)
@@ -67,7 +68,7 @@ def test_a_given_length_is_kept() -> None:
 
 def test_linear_evidence_of_a_fit_is_laplace_s() -> None:
     """At the fit's own scales to rounding, at others as the rays move: below a unit here."""
-    survey = used_picks(synthetic.test_line(1, share=0.5)[0], where="test")
+    survey = used_picks(synthetic.test_line(shifted(1), share=0.5)[0], where="test")
     config = TomographyConfig(depth_max=10.0, cell=0.2, infer_sigma=False)
     frame = make_frame(survey, TRUE, config)
     candidate = fit_prior(survey, TRUE, config, frame, None, tolerance=1e-6)

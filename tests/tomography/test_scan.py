@@ -23,6 +23,7 @@ from seisnb.tomography import (
 )
 from seisnb.tomography.lengths import LENGTHS, fit_prior
 from seisnb.tomography.problem import make_frame
+from tests.seeds import shifted
 
 TRUE = replace(synthetic.TEST_LINE_PRIOR, kernel="gaussian", length_depth_growth=0.0)
 OPEN = replace(TRUE, amplitude=None, length_easting=None, length_depth=None)
@@ -41,7 +42,7 @@ WHOLE = {
 
 def line(seed: int, *, wrong: float = 1.0, share: float = 1.0) -> xr.Dataset:
     """The test line or a share of it, its sigmas ``wrong`` times as large as the noise."""
-    survey = synthetic.test_line(seed, share=share)[0]
+    survey = synthetic.test_line(shifted(seed), share=share)[0]
     survey["pick_std"] = survey["pick_std"] * wrong
     return survey
 

@@ -13,6 +13,7 @@ from seisnb.verification.one_dimensional import (
     score_line,
 )
 from seisnb.vsvgd.config import VsvgdConfig
+from tests.seeds import shifted
 
 QUICK = VsvgdConfig(
     n_iterations=60,
@@ -57,7 +58,7 @@ def test_networks_reach_the_exact_posterior(engine) -> None:
 
 def test_scores_tell_a_collapsed_ensemble() -> None:
     line = Line(length=0.15)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(shifted(0))
     basis = line.target.basis.numpy()
     velocity = 1 + 0.3 * rng.standard_normal((128, basis.shape[1])) @ basis.T
     result = score_line(line, velocity, engine="test", seed=0, n_steps=1, seconds=2.0)
