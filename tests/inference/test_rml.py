@@ -15,6 +15,7 @@ from torch import Tensor
 
 from seisnb.inference.base import Linearised, Memory, run, seeded
 from seisnb.inference.rml import (
+    SCALE_WEIGHT,
     Fit,
     RandomisedMaximumLikelihood,
     effective_unknowns,
@@ -27,6 +28,7 @@ from seisnb.inference.rml import (
     start_fit,
 )
 from seisnb.threads import in_parallel, single_threaded
+from tests.bounds import FALSE_ALARM, sigmas
 from tests.contracts.engine import EngineContract, LinearTarget, linear_target
 from tests.seeds import shifted
 
@@ -79,21 +81,24 @@ def test_effective_unknowns_are_the_trace_of_the_resolution() -> None:
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
 def test_scale_of_wrong_sigmas_is_found(factor: float) -> None:
-    """800 data, stated sigmas too small or too large by two: within 4 sampling errors (10 %)."""
+    """800 data, sigmas too small or too large by two, ten pseudo-data that say they are right."""
     target = linear_target(n_data=800, n_unknowns=20, seed=7)
     stated = target.std / factor
     scale = 1.0
     for _ in range(10):
         scale = inferred_scale(peak(replace(target, std=stated * scale)), stated, scale)
-    assert scale == pytest.approx(factor, rel=0.1)
+    weighted = np.sqrt((780 * factor**2 + SCALE_WEIGHT) / (780 + SCALE_WEIGHT))
+    assert scale == pytest.approx(weighted, rel=sigmas(3) / np.sqrt(2 * 780))
 
 
 def test_scale_of_few_data_stays_near_one() -> None:
+    """Between no misfit of any datum and one that three data reach once in ten thousand times."""
     target = linear_target(n_data=3, n_unknowns=10, seed=8)
     scale = 1.0
     for _ in range(20):
         scale = inferred_scale(peak(replace(target, std=target.std * scale)), target.std, scale)
-    assert 0.7 < scale < 1.5
+    most = stats.chi2.isf(FALSE_ALARM, 3) / SCALE_WEIGHT
+    assert np.sqrt(SCALE_WEIGHT / (SCALE_WEIGHT + 3)) <= scale < np.sqrt(1 + most)
 
 
 @dataclass(frozen=True, kw_only=True)
