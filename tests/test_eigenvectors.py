@@ -20,6 +20,8 @@ from seisnb.slip.structures import perturbed_structures
 from tests.seeds import shifted
 from tests.slip.truths import PROJECTION
 
+pytestmark = pytest.mark.kernels
+
 
 def line_covariance(n: int, length: float, kind: str) -> Array:
     apart = np.abs(np.subtract.outer(np.linspace(0.0, 10.0, n), np.linspace(0.0, 10.0, n))) / length
