@@ -49,8 +49,8 @@ def progress(message):
         done[0] = message.done
 
 found = invert(
-    xr.load_dataset(picks, decode_timedelta=False), PRIOR, config(n_members=6, seed=1), progress=progress,
-    cancel=lambda: 0 < stop <= done[0], checkpoint=folder,
+    xr.load_dataset(picks, decode_timedelta=False), PRIOR, config(n_members=6, seed=1),
+    progress=progress, cancel=lambda: 0 < stop <= done[0], checkpoint=folder,
 )
 assert bool(found.attrs["cancelled"]) == bool(stop)
 save_ensemble(found, out)

@@ -136,10 +136,9 @@ def test_noise_alone_stays_below_its_bound_as_often_as_it_says() -> None:
                 np.abs(found.std_ratio - 1).max() < found.noise_std,
             )
         )
-    low, high = counts(120, 0.95, 2)
     found = np.sum(below, axis=0)
-    assert (found >= low).all(), found
-    assert high == 120 or (found <= high).all(), found
+    assert (found >= counts(120, 0.95, 2)[0]).all(), found
+    assert (found < 120).any(), found
 
 
 def test_weights_move_draws_to_the_other_posterior() -> None:
