@@ -13,7 +13,7 @@ from seisnb.verification.one_dimensional import (
     score_line,
 )
 from seisnb.vsvgd.config import VsvgdConfig
-from tests.bounds import std_ratio
+from tests.bounds import sigmas, std_ratio
 from tests.seeds import shifted
 
 QUICK = VsvgdConfig(
@@ -40,7 +40,7 @@ def test_independent_fits_are_as_good_as_exact_draws(length: float) -> None:
         assert low < found < high
     low, high = std_ratio(1024, len(many.std_ratio))
     assert all(low < ratio < high for ratio in many.std_ratio.values())
-    assert many.mean_shift < 4 * 0.1 / np.sqrt(1024)
+    assert many.mean_shift < sigmas(201) * 0.1 / np.sqrt(1024)
 
 
 def test_stein_particles_are_closer_than_draws_but_too_narrow_where_data_are() -> None:
