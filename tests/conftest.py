@@ -10,24 +10,8 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from tests import seeds
-
 REPOSITORY = Path(__file__).resolve().parents[1]
 pytest.register_assert_rewrite("tests.contracts")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Statistical tests with other seeds."""
-    parser.addoption(
-        "--seeds-shift", type=int, metavar="N",
-        help="run the statistical tests with the N-th other set of seeds (default 0)",
-    )  # fmt: skip
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """By the environment, so that processes that tests start are shifted too."""
-    if (shift := config.getoption("--seeds-shift")) is not None:
-        os.environ[seeds.VARIABLE] = str(shift)
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +25,20 @@ def data_folder() -> Path:
             pytrace=False,
         )
     return folder.resolve()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Statistical tests with other seeds: tests/seeds.py."""
+    parser.addoption(
+        "--seeds-shift", type=int, metavar="N",
+        help="run the statistical tests with the N-th other set of seeds (default 0)",
+    )  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """By the environment, so that processes that tests start are shifted too."""
+    if (shift := config.getoption("--seeds-shift")) is not None:
+        os.environ["SEISNB_SEEDS_SHIFT"] = str(shift)
 
 
 @pytest.fixture(autouse=True)

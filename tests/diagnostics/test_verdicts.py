@@ -9,7 +9,6 @@ import pytest
 import xarray as xr
 
 from seisnb.diagnostics import verdict
-from tests.seeds import shifted
 
 
 def result(n_members: int = 64, **changes: Any) -> xr.Dataset:
@@ -54,7 +53,7 @@ def test_verdict_names_the_setting_of_the_engine() -> None:
 
 def test_verdict_of_a_student_likelihood_is_not_upset_by_outliers() -> None:
     found = result()
-    residual = 0.01 * np.random.default_rng(shifted(0)).standard_t(4.0, (64, 400))
+    residual = 0.01 * np.random.default_rng(0).standard_t(4.0, (64, 400))
     residual[:, :20] = 1.0
     found = found.drop_vars("pick_std").assign(
         pick_std=("pick", np.full(400, 0.01)),
@@ -173,7 +172,7 @@ def test_wrong_settings_are_named_with_what_to_do(found: xr.Dataset, said: str) 
 
 @pytest.mark.parametrize(("share", "n_members"), [(0.5, 64), (1.0, 64), (0.5, 4)])
 def test_members_that_spread_too_little_are_told(share: float, n_members: int) -> None:
-    draws = np.random.default_rng(shifted(0)).standard_normal((n_members, 30))
+    draws = np.random.default_rng(0).standard_normal((n_members, 30))
     found = result(n_members).drop_vars("pick_std")
     found = found.assign(
         pick_std=("pick", np.full(30, 0.05)),
