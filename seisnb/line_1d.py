@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seisnb.conventions import PriorError
+from seisnb.eigenvectors import principal_factor
 from seisnb.inference.base import Linearised, Memory
 
 Array = NDArray[np.float64]
@@ -38,7 +39,7 @@ ZONES: Mapping[str, tuple[float, float]] = {
     "second group": (0.8, 1.0),
     "after": (1.0, 1.2),
 }
-#: Share of the prior's variance that the whitened unknowns may leave out.
+#: Share of the variance that the whitened unknowns, and draws, may leave out.
 VARIANCE_LOST = 1e-9
 #: Slowest velocity that a trial step may reach [km/s]: its times are long, so it is refused.
 SLOWEST = 1e-2
@@ -149,12 +150,8 @@ class Line:
     @cached_property
     def target(self) -> LineTarget:
         """The same problem in whitened unknowns, for the engines of :mod:`seisnb.inference`."""
-        values, vectors = np.linalg.eigh(self.prior_covariance)
-        values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-        n_kept = int(np.searchsorted(np.cumsum(values) / values.sum(), 1 - VARIANCE_LOST)) + 1
-        basis = vectors[:, :n_kept] * np.sqrt(values[:n_kept])
         return LineTarget(
-            basis=torch.from_numpy(basis.copy()),
+            basis=torch.from_numpy(principal_factor(self.prior_covariance, VARIANCE_LOST)),
             mean=self.velocity_mean,
             path=torch.from_numpy(self.path),
             observed=torch.from_numpy(self.observed),
@@ -209,7 +206,6 @@ class LineTarget:
 
 def gaussian_draws(mean: Array, covariance: Array, n: int, generator: torch.Generator) -> Array:
     """Independent draws of a normal distribution whose covariance may be singular, (n, k)."""
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    noise = torch.randn(n, len(mean), generator=generator, dtype=torch.float64).numpy()
+    root = principal_factor(covariance, VARIANCE_LOST)
+    noise = torch.randn(n, root.shape[1], generator=generator, dtype=torch.float64).numpy()
     return np.asarray(mean + noise @ root.T)

@@ -27,6 +27,20 @@ def data_folder() -> Path:
     return folder.resolve()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Statistical tests with other seeds: tests/seeds.py."""
+    parser.addoption(
+        "--seeds-shift", type=int, metavar="N",
+        help="run the statistical tests with the N-th other set of seeds (default 0)",
+    )  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """By the environment, so that processes that tests start are shifted too."""
+    if (shift := config.getoption("--seeds-shift")) is not None:
+        os.environ["SEISNB_SEEDS_SHIFT"] = str(shift)
+
+
 @pytest.fixture(autouse=True)
 def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     """One torch and one BLAS thread: the same sums on every machine, no fight between workers."""

@@ -20,6 +20,8 @@ from seisnb.prior import (
     linear_profile,
 )
 from seisnb.section import SectionGrid
+from tests.bounds import sigmas
+from tests.seeds import shifted
 
 KINDS: tuple[FieldKind, ...] = ("log_velocity", "velocity")
 GRID = SectionGrid(
@@ -40,7 +42,7 @@ def make(kind: FieldKind = "log_velocity", **changes: Any) -> GaussianProcessPri
 
 
 def draws(prior: GaussianProcessPrior, n: int, seed: int = 0) -> np.ndarray:
-    return prior.draw(n, torch.Generator().manual_seed(seed))
+    return prior.draw(n, torch.Generator().manual_seed(shifted(seed)))
 
 
 def process_covariance(prior: GaussianProcessPrior) -> np.ndarray:
@@ -69,9 +71,9 @@ def test_covariance_of_draws_is_the_stated_kernel() -> None:
     sample = prior.field(draws(prior, n))[:, NODES[:, 0], NODES[:, 1]]
     dx, dz = separation()
     kernel = 0.25**2 * np.exp(-(dx**2) / 1.5**2 - dz**2 / 0.6**2)
-    slack = 0.02 + 4.5 * np.sqrt(2 / n)
+    slack = 0.02 + sigmas(45) * np.sqrt(2 / n)
     np.testing.assert_allclose(np.cov(sample.T), kernel, atol=slack * 0.25**2)
-    assert np.abs(sample.mean(axis=0)).max() < 4.5 * 0.25 / np.sqrt(n)
+    assert np.abs(sample.mean(axis=0)).max() < sigmas(9) * 0.25 / np.sqrt(n)
 
 
 def test_matern_kernel() -> None:

@@ -12,6 +12,7 @@ from seisnb.prior import MeanProfile, linear_profile
 from seisnb.profile import profile_from_picks, turning_depth
 from seisnb.survey import make_survey
 from seisnb.traveltime.analytic import travel_time_linear_gradient, travel_time_profile
+from tests.seeds import shifted
 
 
 def pairs(width: float, n_receivers: int, n_shots: int) -> tuple[np.ndarray, np.ndarray]:
@@ -29,7 +30,7 @@ def land(
     times: np.ndarray, shot: np.ndarray, receiver: np.ndarray, width: float, noise: float
 ) -> xr.Dataset:
     """A level line; noise as a share of the times."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(shifted(0))
     return make_survey(
         travel_time=times * (1 + noise * rng.standard_normal(times.size)),
         pick_std=0.01 * times + 1e-3 * times.max(),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from seisnb.eigenvectors import signed
+
 if TYPE_CHECKING:
     import torch
 
@@ -132,7 +134,7 @@ def mmd_floor(
 
     values, vectors = np.linalg.eigh(covariance)
     kept = values > 1e-12 * values.max()
-    values, vectors = values[kept], vectors[:, kept]
+    values, vectors = values[kept], signed(vectors[:, kept])
     held = None if reference is None else (reference - mean) @ vectors
     theirs = 0.0 if held is None else np.exp(-squared_distances(held, held) / bandwidth).mean()
     scores = []

@@ -15,6 +15,7 @@ from scipy.stats import chi2
 import seisnb
 from seisnb.catalogue import arrivals_checksum
 from seisnb.conventions import HYPOCENTRES, set_units
+from seisnb.eigenvectors import signed
 from seisnb.location.config import LocationConfig
 from seisnb.location.event import Posterior
 from seisnb.location.picks import EventPicks
@@ -150,7 +151,7 @@ def _posteriors(
             np.sqrt(chi2.ppf(REGIONS[0], 3) * np.maximum(value, 0.0))[:, ::-1],
         ),
         "ellipsoid_axis": (
-            ("event", "axis", "direction"), vector.transpose(0, 2, 1)[:, ::-1],
+            ("event", "axis", "direction"), signed(vector).transpose(0, 2, 1)[:, ::-1],
         ),
         "quantile_value": (
             ("event", "quantile", "component"),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from seisnb.conventions import Cancelled, GeometryError, InputError
+from seisnb.eigenvectors import principal_factor
 from seisnb.geodesy import COMPONENTS
 from seisnb.slip.cache import N_COPIES, KernelCache, check_memory, kernel_key
 from seisnb.slip.config import SlipConfig
@@ -129,10 +130,9 @@ class Problem:
             return np.zeros((1, 0, n)), np.array([n])
         found = []
         for length in self.lengths:
-            value, vector = np.linalg.eigh(correlation(self.fault, self.config.smoothing, length))
-            first = int(np.searchsorted(np.cumsum(value), LEFT_OUT * value.sum()))
-            kept = vector[:, first:] * np.sqrt(value[first:])
-            found.append(np.kron(kept[:, ::-1], np.eye(self.n_directions)))
+            over_patches = correlation(self.fault, self.config.smoothing, length)
+            kept = principal_factor(over_patches, LEFT_OUT)
+            found.append(np.kron(kept, np.eye(self.n_directions)))
         ranks = np.array([each.shape[1] for each in found])
         whole = np.zeros((len(found), n, ranks.max()))
         for row, each in zip(whole, found, strict=True):

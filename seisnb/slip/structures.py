@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from seisnb.conventions import InputError
+from seisnb.eigenvectors import principal_factor
 from seisnb.slip.elastic import PLAUSIBLE_POISSON, check_poisson, displacements
 from seisnb.slip.faults import Fault, moved
 from seisnb.slip.layered import layered_displacements
@@ -21,6 +22,8 @@ Array = NDArray[np.float64]
 
 #: Probability that a structure keeps from one event to the next, at least.
 LEAST_WEIGHT = 1e-12
+#: Share of the variance of a relief that its factor may leave out.
+RELIEF_LEFT_OUT = 1e-6
 #: Shear moduli of rock [Pa].
 PLAUSIBLE_MODULUS = (1e8, 3e11)
 
@@ -256,9 +259,7 @@ def perturbed_structures(
 def _relief(place: Array, length: float) -> Array:
     """A factor (n, m) of a Gaussian covariance over places (n, 2)."""
     apart = np.linalg.norm(place[:, None] - place[None], axis=2)
-    value, vector = np.linalg.eigh(np.exp(-0.5 * (apart / length) ** 2))
-    keep = value > 1e-6 * value[-1]
-    return np.asarray(vector[:, keep] * np.sqrt(value[keep]))
+    return principal_factor(np.exp(-0.5 * (apart / length) ** 2), RELIEF_LEFT_OUT)
 
 
 def structure_weights(slip: xr.Dataset) -> Array:

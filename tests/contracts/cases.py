@@ -14,6 +14,7 @@ from seisnb.section import SectionGrid, section_grid
 from seisnb.survey import make_survey
 from seisnb.traveltime.analytic import travel_time_linear_gradient
 from seisnb.traveltime.base import PickGeometry
+from tests.seeds import shifted
 
 Array = NDArray[np.float64]
 Surface = Literal["flat", "hills", "valley", "sea", "level_sea"]
@@ -82,7 +83,7 @@ def prior_on(grid: SectionGrid, field_kind: FieldKind = "log_velocity") -> Gauss
 
 def unknowns(prior: GaussianProcessPrior, seed: int) -> Array:
     """One draw."""
-    return prior.draw(1, torch.Generator().manual_seed(seed))[0]
+    return prior.draw(1, torch.Generator().manual_seed(shifted(seed)))[0]
 
 
 def distance(geometry: PickGeometry) -> Array:

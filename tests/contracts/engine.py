@@ -19,6 +19,7 @@ from scipy import stats
 from torch import Tensor
 
 from seisnb.inference.base import Engine, Linearised, Memory, run, seeded
+from tests.seeds import shifted
 
 Array = NDArray[np.float64]
 
@@ -58,7 +59,7 @@ class LinearTarget:
 
 def linear_target(*, n_data: int = 12, n_unknowns: int = 6, seed: int = 0) -> LinearTarget:
     """A random target; some directions are well known, some not at all."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(shifted(seed))
     matrix = rng.standard_normal((n_data, n_unknowns)) * np.geomspace(2.0, 0.05, n_unknowns)
     std = rng.uniform(0.3, 1.5, n_data)
     shift = rng.standard_normal(n_data)
@@ -94,7 +95,7 @@ class EngineContract:
 
     def particles(self, target: LinearTarget, seed: int, n: int) -> Array:
         """Positions (n, n_unknowns) after a run."""
-        engine, generator = self.make(), seeded(seed, 0)
+        engine, generator = self.make(), seeded(shifted(seed), 0)
         start = torch.zeros(target.n_unknowns, dtype=torch.float64)
         here = target.linearise(start, start)
         state = engine.init(start.expand(n, -1).clone(), here, target, generator)
@@ -122,7 +123,7 @@ class EngineContract:
 
     def test_forward_model_belongs_to_the_position(self) -> None:
         target = linear_target(seed=2)
-        engine, generator = self.make(), seeded(3, 0)
+        engine, generator = self.make(), seeded(shifted(3), 0)
         start = torch.zeros(target.n_unknowns, dtype=torch.float64)
         here = target.linearise(start, start)
         state = engine.init(start.expand(5, -1).clone(), here, target, generator)
@@ -143,7 +144,7 @@ class EngineContract:
 
     def test_a_cancelled_run_takes_no_step(self) -> None:
         target = linear_target()
-        engine, generator = self.make(), seeded(0, 0)
+        engine, generator = self.make(), seeded(shifted(0), 0)
         start = torch.zeros(target.n_unknowns, dtype=torch.float64)
         here = target.linearise(start, start)
         state = engine.init(start.expand(3, -1).clone(), here, target, generator)

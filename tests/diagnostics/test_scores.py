@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seisnb.diagnostics import crps, gaussian_crps, mean_square
+from tests.seeds import shifted
 
 
 def test_mean_square_is_over_the_last_axis() -> None:
@@ -15,7 +16,7 @@ def test_mean_square_is_over_the_last_axis() -> None:
 
 
 def test_crps_is_the_double_sum() -> None:
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(shifted(5))
     members, truth = rng.standard_normal((7, 3)), rng.standard_normal(3)
     pairs = np.abs(members[:, None] - members[None, :]).sum(axis=(0, 1)) / (2 * 7 * 6)
     np.testing.assert_allclose(crps(members, truth), np.abs(members - truth).mean(axis=0) - pairs)
@@ -23,7 +24,7 @@ def test_crps_is_the_double_sum() -> None:
 
 @pytest.mark.parametrize("n_members", [2, 8])
 def test_crps_of_few_members_is_on_average_that_of_their_distribution(n_members: int) -> None:
-    draws = np.random.default_rng(6).normal(2.0, 0.5, (n_members, 100_000))
+    draws = np.random.default_rng(shifted(6)).normal(2.0, 0.5, (n_members, 100_000))
     truth = np.full(100_000, 2.4)
     exact = gaussian_crps(np.array(2.0), np.array(0.5), np.array(2.4))
     score = crps(draws, truth)

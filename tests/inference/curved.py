@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seisnb.inference.base import Linearised, Memory
+from tests.seeds import shifted
 
 Array = NDArray[np.float64]
 
@@ -73,6 +74,6 @@ def exact_draws(target: Curved, n: int, seed: int) -> Array:
     predicted = np.exp(-target.bend * x) @ target.lengths.numpy().T
     misfit = (((target.observed.numpy() - predicted) / target.std.numpy()) ** 2).sum(axis=1)
     weight = np.exp(-0.5 * (misfit + (x**2).sum(axis=1)))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(shifted(seed))
     at = rng.choice(len(x), size=n, p=weight / weight.sum())
     return x[at] + rng.uniform(-0.005, 0.005, (n, 2))

@@ -27,8 +27,10 @@ from seisnb.inference.rml import (
     maximum_a_posteriori,
     posterior_covariance_factor,
 )
+from tests.bounds import sigmas
 from tests.contracts.engine import linear_target
 from tests.inference.curved import Curved, curved, exact_moments
+from tests.seeds import shifted
 
 Array = NDArray[np.float64]
 N_MEMBERS = 2500
@@ -67,7 +69,7 @@ def ensemble() -> Ensemble:
 def members_of(target: Curved) -> Ensemble:
     """Many converged members."""
     peak = maximum_a_posteriori(target, None, tolerance=1e-12)
-    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-6), seeded(2, 0)
+    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-6), seeded(shifted(2), 0)
     start = peak.position.expand(N_MEMBERS, -1).clone()
     state = engine.init(start, peak.here, target, generator)
     state, _, _ = run(engine, state, target, generator, n_steps=40)
@@ -150,7 +152,7 @@ def test_langevin_steps_remove_the_bias(ensemble: Ensemble) -> None:
     reference = gauss_newton_reference(peak.position, peak.here, target)
     chains = [
         langevin_correction(
-            target, fit.position, fit.here, reference, seeded(3, index), n_steps=24
+            target, fit.position, fit.here, reference, seeded(shifted(3), index), n_steps=24
         )[0]
         for index, fit in enumerate(ensemble.fits)
     ]
@@ -168,7 +170,7 @@ def test_langevin_steps_remove_the_bias(ensemble: Ensemble) -> None:
 def test_weights_of_a_linear_target_are_equal() -> None:
     target = linear_target(seed=5)
     start = torch.zeros(6, dtype=torch.float64)
-    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-12), seeded(1, 0)
+    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-12), seeded(shifted(1), 0)
     state = engine.init(
         start.expand(20, -1).clone(), target.linearise(start, start), target, generator
     )
@@ -246,7 +248,7 @@ def test_unknown_sigmas_are_drawn_along_with_the_model() -> None:
     reference = gauss_newton_reference(start, here, given)
     found, scales = [], []
     for index in range(1200):
-        generator = seeded(6, index)
+        generator = seeded(shifted(6), index)
         member = reference.from_white(torch.randn(3, generator=generator, dtype=torch.float64))
         chain, last = langevin_correction(
             given,
@@ -261,11 +263,11 @@ def test_unknown_sigmas_are_drawn_along_with_the_model() -> None:
         scales.append(float(last.std[0] / given.std[0]))
     positions = np.array(found)
     std = np.sqrt(np.diag(covariance))
-    assert (np.abs(positions.mean(axis=0) - mean) < 4 * std / np.sqrt(1200)).all()
+    assert (np.abs(positions.mean(axis=0) - mean) < sigmas(4) * std / np.sqrt(1200)).all()
     np.testing.assert_allclose(positions.std(axis=0), std, rtol=0.1)
     log_scale = float(weight @ log_s)
     spread = np.sqrt(weight @ (log_s - log_scale) ** 2)
-    assert np.log(scales).mean() == pytest.approx(log_scale, abs=4 * spread / np.sqrt(1200))
+    assert np.log(scales).mean() == pytest.approx(log_scale, abs=sigmas(4) * spread / np.sqrt(1200))
     assert np.log(scales).std() == pytest.approx(spread, rel=0.1)
 
 
@@ -275,12 +277,14 @@ def test_a_cancelled_chain_stays_where_it_is() -> None:
     here = target.linearise(start, start)
     reference = gauss_newton_reference(start, here, target)
     chain, _ = langevin_correction(
-        target, start, here, reference, seeded(0, 0), n_steps=9, is_cancelled=lambda: True
+        target, start, here, reference, seeded(shifted(0), 0), n_steps=9, is_cancelled=lambda: True
     )
     assert (chain.n_steps, chain.n_accepted) == (0, 0)
     assert torch.equal(chain.position, start)
     again = [
-        langevin_correction(target, start, here, reference, seeded(0, 0), n_steps=9)[0].position
+        langevin_correction(target, start, here, reference, seeded(shifted(0), 0), n_steps=9)[
+            0
+        ].position
         for _ in range(2)
     ]
     assert torch.equal(*again)
@@ -324,7 +328,7 @@ def test_a_linear_problem_is_not_shifted() -> None:
     """Exactly: the noise of a few members does not enter."""
     target = linear_target()
     peak = maximum_a_posteriori(target, None, tolerance=1e-12)
-    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-9), seeded(1, 0)
+    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-9), seeded(shifted(1), 0)
     state = engine.init(peak.position.expand(6, -1), peak.here, target, generator)
     state, _, _ = run(engine, state, target, generator, n_steps=20)
     excess = torch.stack([score_excess(fit, target, peak.here) for fit in state])
@@ -334,7 +338,7 @@ def test_a_linear_problem_is_not_shifted() -> None:
 
 
 def test_a_shift_that_is_noise_is_zero() -> None:
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(shifted(0))
     factor = torch.eye(40, dtype=torch.float64)
     noise = torch.randn(30, 40, generator=generator, dtype=torch.float64)
     noise -= 0.5 * noise.mean(dim=0)

@@ -25,8 +25,10 @@ from seisnb.inference.mcmc import (
     judged,
 )
 from seisnb.inference.rml import maximum_a_posteriori
+from tests.bounds import sigmas, std_ratio, student
 from tests.contracts.engine import EngineContract, linear_target
 from tests.inference.curved import Curved, curved, exact_draws, exact_moments
+from tests.seeds import shifted
 
 Array = NDArray[np.float64]
 
@@ -62,7 +64,7 @@ def walk(
     engine: MetropolisLangevin, target: Target, reference: Reference, n: int, seed: int = 0
 ) -> tuple[Array, Chain]:
     """Positions (n, n_unknowns) after the adaptation, and the chain at its end."""
-    generator = seeded(seed, 0)
+    generator = seeded(shifted(seed), 0)
     chain = engine.start(reference.centre, target, reference, None)
     found = []
     for index in range(engine.n_adapt + n):
@@ -79,15 +81,19 @@ def off(values: Array, exact: Array | float) -> tuple[Array, Array]:
 
 
 def agree(positions: Array, mean: Array, covariance: Array, sharpness: float) -> None:
-    """Mean and covariance within 4 standard errors that are below ``sharpness`` [std]."""
+    """Mean and covariance within their errors by 40 batches, which are expected below
+    ``sharpness`` [std]."""
+    d = mean.size
+    most = student(39, d + d * (d + 1) // 2)
     std = np.sqrt(np.diag(covariance))
     error, standard = off(positions, mean)
-    assert (standard < sharpness * std).all(), standard / std
-    assert (np.abs(error) < 4 * standard).all(), error / standard
+    most_error = sharpness * std_ratio(40, d)[1]
+    assert (standard < most_error * std).all(), standard / std
+    assert (np.abs(error) < most * standard).all(), error / standard
     away = positions - mean
     error, standard = off(away[:, :, None] * away[:, None, :], covariance)
-    assert (standard < 3 * sharpness * np.outer(std, std)).all()
-    assert (np.abs(error) < 4 * standard).all(), error / standard
+    assert (standard < 3 * most_error * np.outer(std, std)).all()
+    assert (np.abs(error) < most * standard).all(), error / standard
 
 
 @pytest.mark.parametrize("has_drift", [True, False])
@@ -109,7 +115,8 @@ def test_strongly_bent_posterior_is_that_of_the_fine_grid(has_drift: bool) -> No
 def test_linear_posterior_whatever_the_reference(has_drift: bool) -> None:
     """Around the prior proposals are far from the posterior: the test has much to put right."""
     target = linear_target(n_data=12, n_unknowns=3, seed=3)
-    target = replace(target, std=3 * target.std)
+    stiffness = torch.linalg.matrix_norm(target.matrix / target.std[:, None], 2)
+    target = replace(target, std=stiffness / 3 * target.std)
     mean, covariance = target.posterior()
     identity = torch.eye(3, dtype=torch.float64)
     prior = Reference(centre=torch.zeros(3, dtype=torch.float64), factor=identity)
@@ -123,7 +130,7 @@ def reversal_scores(engine: MetropolisLangevin, n: int = 3000) -> Array:
     """z of E[f(x) h(x')] - E[h(x) f(x')] over one step from exact draws, and of E[f(x')] - E[f]."""
     target, reference = curved(), wide_reference(curved(), 1.0)
     draws = torch.from_numpy(exact_draws(target, n, seed=3))
-    generator = seeded(4, 0)
+    generator = seeded(shifted(4), 0)
     after = torch.stack(
         [
             engine.advance(engine.start(x, target, reference, None), target, generator).position
@@ -144,7 +151,7 @@ def reversal_scores(engine: MetropolisLangevin, n: int = 3000) -> Array:
 @pytest.mark.parametrize(("has_drift", "step_size"), [(True, 0.6), (True, 1.0), (False, 0.6)])
 def test_steps_are_reversible_and_keep_the_posterior(has_drift: bool, step_size: float) -> None:
     scores = reversal_scores(MetropolisLangevin(step_size=step_size, has_drift=has_drift))
-    assert np.abs(scores).max() < 4.5, scores
+    assert np.abs(scores).max() < sigmas(scores.size), scores
 
 
 def test_the_reversal_test_sees_proposals_that_are_not_accounted_for(monkeypatch) -> None:
@@ -185,7 +192,7 @@ def test_step_size_is_adapted_to_its_aim_and_then_frozen(has_drift: bool) -> Non
     target = curved(std=0.05)
     reference = wide_reference(target, 30.0)
     engine = MetropolisLangevin(step_size=0.7, has_drift=has_drift, n_adapt=2000)
-    generator = seeded(7, 0)
+    generator = seeded(shifted(7), 0)
     chain = engine.start(reference.centre, target, reference, None)
     steps, accepted = [], []
     for _ in range(6000):
@@ -210,7 +217,7 @@ def test_adaptation_stops_short_of_independent_proposals() -> None:
 
 def test_a_changed_std_judges_the_chain_as_if_it_began_there() -> None:
     target, reference = curved(), wide_reference(curved(), 1.0)
-    engine, generator = MetropolisLangevin(), seeded(1, 0)
+    engine, generator = MetropolisLangevin(), seeded(shifted(1), 0)
     chain = engine.advance(
         engine.start(reference.centre, target, reference, None), target, generator
     )
@@ -246,7 +253,7 @@ def test_what_cannot_be_is_refused_with_a_remedy() -> None:
     far = torch.full((2,), -9.0, dtype=torch.float64)
     with pytest.raises(InputError, match="log density is nan where a chain is to start"):
         MetropolisLangevin(has_drift=False).start(far, target, reference, None)
-    engine, generator = MetropolisLangevin(has_drift=False), seeded(0, 0)
+    engine, generator = MetropolisLangevin(has_drift=False), seeded(shifted(0), 0)
     start = torch.zeros(6, dtype=torch.float64)
     here = linear_target().linearise(start, start)
     state = engine.init(start.expand(2, -1).clone(), here, linear_target(), generator)

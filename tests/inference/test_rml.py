@@ -15,6 +15,7 @@ from torch import Tensor
 
 from seisnb.inference.base import Linearised, Memory, run, seeded
 from seisnb.inference.rml import (
+    SCALE_WEIGHT,
     Fit,
     RandomisedMaximumLikelihood,
     effective_unknowns,
@@ -27,7 +28,9 @@ from seisnb.inference.rml import (
     start_fit,
 )
 from seisnb.threads import in_parallel, single_threaded
+from tests.bounds import FALSE_ALARM, sigmas
 from tests.contracts.engine import EngineContract, LinearTarget, linear_target
+from tests.seeds import shifted
 
 
 class TestRandomisedMaximumLikelihood(EngineContract):
@@ -48,7 +51,7 @@ def test_most_probable_position_is_exact(n_data: int, n_unknowns: int) -> None:
     assert fit.is_converged
     factor = posterior_covariance_factor(fit.here, target.std).numpy()
     np.testing.assert_allclose(np.linalg.inv(factor @ factor.T), covariance, atol=1e-10)
-    anywhere = torch.from_numpy(np.random.default_rng(1).standard_normal(n_unknowns))
+    anywhere = torch.from_numpy(np.random.default_rng(shifted(1)).standard_normal(n_unknowns))
     other = maximum_a_posteriori(target, None, position=anywhere, tolerance=1e-14)
     np.testing.assert_allclose(other.position, mean, rtol=0, atol=1e-8)
 
@@ -78,21 +81,24 @@ def test_effective_unknowns_are_the_trace_of_the_resolution() -> None:
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
 def test_scale_of_wrong_sigmas_is_found(factor: float) -> None:
-    """800 data, stated sigmas too small or too large by two: within 4 sampling errors (10 %)."""
+    """800 data, sigmas too small or too large by two, ten pseudo-data that say they are right."""
     target = linear_target(n_data=800, n_unknowns=20, seed=7)
     stated = target.std / factor
     scale = 1.0
     for _ in range(10):
         scale = inferred_scale(peak(replace(target, std=stated * scale)), stated, scale)
-    assert scale == pytest.approx(factor, rel=0.1)
+    weighted = np.sqrt((780 * factor**2 + SCALE_WEIGHT) / (780 + SCALE_WEIGHT))
+    assert scale == pytest.approx(weighted, rel=sigmas(3) / np.sqrt(2 * 780))
 
 
 def test_scale_of_few_data_stays_near_one() -> None:
+    """Between no misfit of any datum and one that three data reach once in ten thousand times."""
     target = linear_target(n_data=3, n_unknowns=10, seed=8)
     scale = 1.0
     for _ in range(20):
         scale = inferred_scale(peak(replace(target, std=target.std * scale)), target.std, scale)
-    assert 0.7 < scale < 1.5
+    most = stats.chi2.isf(FALSE_ALARM, 3) / SCALE_WEIGHT
+    assert np.sqrt(SCALE_WEIGHT / (SCALE_WEIGHT + 3)) <= scale < np.sqrt(1 + most)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +169,7 @@ def test_run_steps_until_converged_and_tells() -> None:
     target = linear_target()
     engine = RandomisedMaximumLikelihood(tolerance=1e-9)
     start = torch.zeros(6, dtype=torch.float64)
-    generator = seeded(0, 0)
+    generator = seeded(shifted(0), 0)
     state = engine.init(start.expand(4, -1), target.linearise(start, start), target, generator)
     _, first, one = run(engine, state, target, generator, n_steps=1)
     assert (one, first.is_converged) == (1, False)
@@ -180,7 +186,7 @@ def test_run_steps_until_converged_and_tells() -> None:
 def member(index: int) -> np.ndarray:
     """A member of its own random numbers, with linear algebra worth threading."""
     target = linear_target(n_data=150, n_unknowns=120, seed=9)
-    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-9), seeded(11, index)
+    engine, generator = RandomisedMaximumLikelihood(tolerance=1e-9), seeded(shifted(11), index)
     start = torch.zeros(120, dtype=torch.float64)
     here = target.linearise(start, start)
     state = engine.init(start[None], here, target, generator)
@@ -273,7 +279,7 @@ def test_threads_of_linear_algebra_are_given_back() -> None:
 
 def test_streams_of_random_numbers_differ() -> None:
     def first(seed: int, stream: int) -> float:
-        return float(torch.rand(1, generator=seeded(seed, stream), dtype=torch.float64))
+        return float(torch.rand(1, generator=seeded(shifted(seed), stream), dtype=torch.float64))
 
     values = {(s, k): first(s, k) for s in range(20) for k in range(50)}
     assert len(set(values.values())) == 1000

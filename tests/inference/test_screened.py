@@ -14,6 +14,7 @@ from seisnb.inference.mcmc import MetropolisLangevin
 from seisnb.inference.screened import ScreenedChain, advance_screened, start_screened
 from tests.inference.curved import Curved, curved, exact_moments
 from tests.inference.test_mcmc import agree, wide_reference
+from tests.seeds import shifted
 
 ENGINE = MetropolisLangevin(step_size=0.9)
 
@@ -22,7 +23,7 @@ def screened(
     cheap: Curved, costly: Curved, n: int, n_inner: int = 4
 ) -> tuple[np.ndarray, ScreenedChain]:
     """Positions (n, 2), and the chain at its end."""
-    generator, reference = seeded(5, 0), wide_reference(cheap, 3.0)
+    generator, reference = seeded(shifted(5), 0), wide_reference(cheap, 3.0)
     state = start_screened(ENGINE.start(reference.centre, cheap, reference, None), costly, None)
     found = []
     for _ in range(n):
@@ -62,6 +63,8 @@ def test_what_cannot_be_is_refused_with_a_remedy() -> None:
     state = start_screened(ENGINE.start(reference.centre, target, reference, None), target, None)
     for engine, n_inner in ((replace(ENGINE, n_adapt=3), 4), (ENGINE, 0)):
         with pytest.raises(InputError, match="Adapt a plain chain first"):
-            advance_screened(state, target, target, seeded(0, 0), engine=engine, n_inner=n_inner)
+            advance_screened(
+                state, target, target, seeded(shifted(0), 0), engine=engine, n_inner=n_inner
+            )
     with pytest.raises(InputError, match="start_screened: the log density is nan"):
         start_screened(state.screen, replace(target, observed=target.observed * torch.nan), None)

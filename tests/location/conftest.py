@@ -13,6 +13,7 @@ from seisnb.location import LocationConfig, Prepared, prepare
 from seisnb.traveltime.layered import layered_times
 from seisnb.velocity_ensembles import layered_ensemble
 from seisnb.velocity_models import LayeredModel, VelocityEnsemble
+from tests.seeds import shifted
 
 START = np.datetime64("2020-03-01T23:59:55", "ns")
 #: Neither errors of single paths nor of neighbouring ones: what the models leave is the picks'.
@@ -30,7 +31,7 @@ def model(scale: float, name: str = "a") -> LayeredModel:
 
 
 def ensemble_of(n: int, std: float = 0.02, seed: int = 0) -> VelocityEnsemble:
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(shifted(seed))
     return layered_ensemble([model(1 + std * rng.standard_normal(), f"m{k}") for k in range(n)])
 
 
@@ -52,7 +53,7 @@ def arrivals_at(
     seed: int = 0,
     phases: str = "PS",
 ) -> xr.Dataset:
-    rng = np.random.default_rng([seed, 5])
+    rng = np.random.default_rng([shifted(seed), 5])
     columns: dict[str, list] = {n: [] for n in ("event", "station", "phase", "time")}
     for k, (x, y, z) in enumerate(places):
         for i, name in enumerate(stations["station"].values):

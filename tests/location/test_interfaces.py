@@ -18,12 +18,13 @@ from seisnb.location import (
 )
 from seisnb.velocity_ensembles import layered_ensemble
 from tests.location.conftest import arrivals_at, ensemble_of, model, settings
+from tests.seeds import shifted
 
 DIP = np.radians(20.0)
 
 
 def cloud(depth: float, spread: float = 0.5, n: int = 4000) -> xr.Dataset:
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(shifted(0))
     values = np.array([10.0, 2.0, depth]) + spread * rng.standard_normal((1, n, 3))
     return xr.Dataset(
         {name: (("event", "sample"), values[..., i])

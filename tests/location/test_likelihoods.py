@@ -9,12 +9,13 @@ from scipy.stats import norm, t
 from seisnb.location import kernels
 from seisnb.location.density import _floor
 from tests.location.conftest import settings
+from tests.seeds import shifted
 
 SIGMA = np.array([0.05, 0.08, 0.05, 0.2, 0.1, 0.1, 0.06])
 
 
 def residuals(spread: float, n_members: int = 3) -> np.ndarray:
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(shifted(3))
     found = rng.standard_normal((SIGMA.size, 4, n_members)) * spread * SIGMA[:, None, None] + 1.3
     return found.astype(np.float32)
 
@@ -100,7 +101,7 @@ def test_gaussian_with_outliers() -> None:
 
 def test_where_picks_contradict_each_other_the_integral_is_not_too_large() -> None:
     """A coarse step across separate peaks must not make a bad place a good one."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(shifted(1))
     residual = (rng.standard_normal((SIGMA.size, 200, 2)) * 3.0).astype(np.float32)
     sigma = np.repeat(SIGMA[:, None], 200, axis=1)
     floor, constant = _floor(4.0, settings())

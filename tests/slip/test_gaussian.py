@@ -8,11 +8,12 @@ from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 
 from seisnb.slip.gaussian import GaussianSlip, Whitening, log_evidences
+from tests.seeds import shifted
 
 
 @pytest.fixture
 def case():
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(shifted(2))
     n, m = 12, 20
     kernel = rng.standard_normal((n, m))
     root = rng.standard_normal((m, m)) * 0.4
@@ -55,7 +56,7 @@ def test_draws_and_misfit_are_those_of_the_closed_form(case, temperature):
         kernel=kernel, factor=np.linalg.cholesky(prior), observed=observed,
         inverse_temperature=temperature,
     )  # fmt: skip
-    draws = found.draw(200_000, np.random.default_rng(3))
+    draws = found.draw(200_000, np.random.default_rng(shifted(3)))
     assert_allclose(draws.mean(axis=0), found.mean, atol=5 * np.sqrt(found.variance.max() / 2e5))
     assert_allclose(draws.var(axis=0), found.variance, rtol=0.02)
     misfit = ((observed - draws @ kernel.T) ** 2).sum(axis=1).mean()

@@ -8,6 +8,7 @@ from seisnb.geodesy import make_offsets
 from seisnb.slip import Structure, rectangle_fault, structure_ensemble
 from seisnb.slip.elastic import displacements
 from seisnb.slip.prior import correlation, factor_of
+from tests.seeds import shifted
 
 PROJECTION = "+proj=tmerc +lat_0=45 +lon_0=10 +ellps=WGS84 +units=km"
 N_DOWN, WIDTH = 12, 60.0
@@ -44,7 +45,7 @@ def line_sites():
 
 def draw(thrusts, seed, std=0.01):
     """A truth of the prior: which dip, slip by patch, offsets."""
-    rng = np.random.default_rng([seed, 5])
+    rng = np.random.default_rng([shifted(seed), 5])
     k = int(rng.choice(len(thrusts.structures), p=thrusts.weight))
     slip = _factor(thrusts) @ rng.standard_normal(N_DOWN)
     return k, slip, offsets_of(thrusts.structures[k], slip, rng, std)
@@ -52,7 +53,7 @@ def draw(thrusts, seed, std=0.01):
 
 def draw_forward(thrusts, seed, std=0.01):
     """A truth of the prior of non-negative slip: half of the patches slip, half-normally."""
-    rng = np.random.default_rng([seed, 7])
+    rng = np.random.default_rng([shifted(seed), 7])
     k = int(rng.choice(len(thrusts.structures), p=thrusts.weight))
     slip = np.maximum(rng.standard_normal(N_DOWN), 0.0)
     return k, slip, offsets_of(thrusts.structures[k], slip, rng, std)
@@ -60,7 +61,7 @@ def draw_forward(thrusts, seed, std=0.01):
 
 def draw_second(thrusts, k, seed):
     """The offsets of another event on the fault of the first."""
-    rng = np.random.default_rng([seed, 6])
+    rng = np.random.default_rng([shifted(seed), 6])
     slip = _factor(thrusts) @ rng.standard_normal(N_DOWN)
     return offsets_of(thrusts.structures[k], slip, rng, 0.01)
 

@@ -16,6 +16,7 @@ from seisnb.prior import GaussianProcessPrior, PriorConfig, gaussian_process_pri
 from seisnb.section import section_grid
 from seisnb.survey import make_survey
 from seisnb.tomography import TomographyConfig, invert
+from tests.seeds import shifted
 
 #: The prior that truths are drawn from; nothing is left to be estimated.
 PRIOR = PriorConfig(
@@ -63,7 +64,7 @@ def make_line(seed: int, *, n_receivers: int = 6, n_shots: int = 15, depth: floa
         length_easting=1.5,
         length_depth=0.7,
     )
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(shifted(seed))
     truth = prior.velocity(prior.draw(1, generator)[0])
     survey = synthetic.add_picks(geometry, truth, prior.grid, step=0.025, generator=generator)
     return Line(survey=survey, truth=truth, prior=prior)

@@ -21,6 +21,8 @@ from seisnb.tomography.problem import Problem, make_frame, make_problem
 from seisnb.traveltime.base import pick_geometry
 from seisnb.traveltime.grid import referee_times
 from seisnb.verification.cases import small_case
+from tests.bounds import counts, sigmas
+from tests.seeds import shifted
 from tests.tomography.conftest import PICK_STD, PRIOR, Line, config, make_line
 
 QUIET = Handles(progress=lambda _: None, is_cancelled=lambda: False)
@@ -96,14 +98,14 @@ def test_heavy_tails_are_judged_as_such() -> None:
         made = make_line(seed)
         survey, grid = made.survey.copy(deep=True), made.prior.grid
         exact = referee_times(made.truth, grid, pick_geometry(survey), 0.025)
-        noise = np.random.default_rng(seed).standard_t(3.0, exact.size)
+        noise = np.random.default_rng(shifted(seed)).standard_t(3.0, exact.size)
         survey["travel_time"].values[:] = exact + PICK_STD * noise
         settings = config(likelihood="student", student_dof=3.0)
         scores.append(peak_checks(*solved(survey, PRIOR, settings))["left_out_residual"].values)
     z = np.concatenate(scores)
     assert 0.8 < z.std() < 1.2
-    assert np.mean(np.abs(z) > 1.96) < 0.09
-    assert np.abs(z).max() < 4.5
+    assert np.sum(np.abs(z) > 1.96) <= counts(z.size, 0.05)[1]
+    assert np.abs(z).max() < sigmas(z.size)
 
 
 @pytest.mark.slow
@@ -121,7 +123,7 @@ def test_kernels_of_a_network_leak_and_the_rays_do_not(line: Line) -> None:
 
 def judged(seed: int, *, sigma: float = 1.0, infer: bool = True, **factors: float) -> str:
     """The verdict on a small line, settings of the true prior multiplied by factors."""
-    case = small_case(seed)
+    case = small_case(shifted(seed))
     survey = case.survey.copy(deep=True)
     survey["pick_std"].values[:] *= sigma
     changed: dict[str, Any] = {k: getattr(case.prior, k) * v for k, v in factors.items()}

@@ -15,6 +15,7 @@ from seisnb.section import to_depth_grid
 from seisnb.tomography import TomographyConfig
 from seisnb.tomography.problem import Problem, make_frame, make_problem, with_traced_rays
 from seisnb.traveltime.base import Rays, TracedRays
+from tests.seeds import shifted
 from tests.tomography.conftest import PRIOR, Line, config
 
 
@@ -45,7 +46,9 @@ def test_traced_rays_are_the_candidates_of_every_model(line: Line) -> None:
     start = problem.start.rays
     home = problem.prior.velocity(np.zeros(problem.prior.n_unknowns))
     _, held = problem.target.forward.times_in(home, start)
-    other = problem.prior.velocity(problem.prior.draw(1, torch.Generator().manual_seed(4))[0])
+    other = problem.prior.velocity(
+        problem.prior.draw(1, torch.Generator().manual_seed(shifted(4)))[0]
+    )
     unbent = with_traced_rays(replace(problem, config=config(bend=False)), held)
     times, rays = unbent.target.forward.times_in(other, start)
     np.testing.assert_array_equal(rays.nodes, held.nodes)

@@ -15,9 +15,11 @@ from seisnb.dashboards.report import report_html
 from seisnb.diagnostics import diagnose
 from seisnb.handles import Progress
 from seisnb.tomography import invert
-from seisnb.tomography.recentre import LEAST_MEMBERS, MOST_SHIFT
+from seisnb.tomography.recentre import LEAST_MEMBERS, LEAST_SHIFT, MOST_SHIFT
+from seisnb.traveltime.base import pick_geometry
+from seisnb.traveltime.grid import referee_times
 from seisnb.traveltime.referee import Referee
-from tests.tomography.conftest import PRIOR, Line, config, make_line, same_result
+from tests.tomography.conftest import CELL, PICK_STD, PRIOR, Line, config, make_line, same_result
 
 Run = Callable[..., xr.Dataset]
 
@@ -46,25 +48,34 @@ def whole(line: Line) -> xr.Dataset:
 
 @pytest.mark.slow
 def test_all_members_move_together(fits: xr.Dataset, moved: xr.Dataset) -> None:
-    """On log velocity, by one field, at most half a standard deviation."""
+    """On log velocity, by one field: all of the bias that is told, or as much as may be removed."""
     change = np.log(moved["velocity"].values / fits["velocity"].values)
     np.testing.assert_allclose(change, np.broadcast_to(change[0], change.shape), atol=3e-6)
-    off = np.abs((moved["velocity_mean"] - fits["velocity_mean"]) / fits["velocity_std"]).values
-    bias = moved.attrs["recentred_bias_std"]
-    assert bias > 0.1
-    assert off.max() == pytest.approx(min(bias, MOST_SHIFT), rel=0.02)
+    told = moved.attrs["recentred_bias_std"]
+    whole = change.mean(axis=0) * max(1.0, told / MOST_SHIFT)
+    bias = np.expm1(whole) * (fits["velocity_mean"] / fits["velocity_std"]).values
+    assert np.abs(bias).max() == pytest.approx(told, rel=2e-3)
+    assert told == 0 or told >= LEAST_SHIFT
     assert fits.attrs["recentred_bias_std"] == 0
 
 
 @pytest.mark.slow
 def test_times_and_misfits_are_those_of_the_moved_models(
-    fits: xr.Dataset, moved: xr.Dataset
+    bent: Line, fits: xr.Dataset, moved: xr.Dataset
 ) -> None:
-    """By rays as by the referee: times fit as before, and are not the old ones."""
-    assert np.abs(moved["predicted_time"] - fits["predicted_time"]).max() > 1e-4
+    """By rays as by the referee; a fit is no worse for half a posterior standard deviation."""
+    observed, sigma = moved["travel_time"].values, moved["pick_std"].values
+    for member in (0, 20, 40):
+        velocity = moved["velocity"][member].values.astype(float).T
+        times = referee_times(velocity, bent.prior.grid, pick_geometry(bent.survey), CELL)
+        by_rays = moved["predicted_time"][member].values
+        for name, predicted in (("chi2_referee", times), ("chi2_ray", by_rays)):
+            chi2 = np.mean(((observed - predicted) / sigma) ** 2)
+            assert float(moved[name][member]) == pytest.approx(chi2, rel=1e-3)
+        assert np.median(np.abs(by_rays - times)) < 0.3 * PICK_STD
+    # some 5 % of the picks' number is spent on the model: (1 + 0.5 * sqrt(0.05))**2
     for name in ("chi2_ray", "chi2_referee"):
-        assert 0.9 < float(moved[name].mean() / fits[name].mean()) < 1.1
-    assert moved.attrs["ray_error_seconds"] < 1.5 * fits.attrs["ray_error_seconds"]
+        assert 0.8 < float(moved[name].mean() / fits[name].mean()) < 1.25
 
 
 @pytest.mark.slow

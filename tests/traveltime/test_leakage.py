@@ -13,6 +13,7 @@ from seisnb.traveltime.leakage import leakage, ray_sensitivity, tube_radius
 from seisnb.traveltime.network import NetworkWavefronts, train_network_wavefronts
 from seisnb.traveltime.rays import RayForward, straight_rays
 from tests.contracts import cases
+from tests.seeds import shifted
 
 ALL = np.arange(2)
 
@@ -74,7 +75,7 @@ def network() -> tuple[NetworkWavefronts, RayForward]:
     survey = cases.line("flat")
     grid, geometry = cases.grid_of(survey), pick_geometry(survey)
     prior = cases.prior_on(grid)
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(shifted(1))
     trained = train_network_wavefronts(
         prior.velocity(prior.draw(24, generator)), grid, geometry,
         step=0.1, spacing=0.15, n_steps=100, generator=generator,

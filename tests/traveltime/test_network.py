@@ -15,6 +15,7 @@ from seisnb.traveltime.network import NetworkWavefronts, train_network_wavefront
 from seisnb.traveltime.rays import RayForward, straight_rays
 from tests.contracts import cases
 from tests.contracts.cases import Surface
+from tests.seeds import shifted
 
 STEP, SPACING = 0.1, 0.15
 
@@ -24,7 +25,7 @@ def trained(surface: Surface, n_steps: int = 150) -> tuple[NetworkWavefronts, Ra
     survey = cases.line(surface)
     grid, geometry = cases.grid_of(survey), pick_geometry(survey)
     prior = cases.prior_on(grid)
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(shifted(1))
     network = train_network_wavefronts(
         prior.velocity(prior.draw(48, generator)), grid, geometry,
         step=STEP, spacing=SPACING, n_steps=n_steps, generator=generator,

@@ -132,10 +132,11 @@ def test_times_scale_with_slowness(factor: float, seed: int, surface: Surface) -
 @pytest.mark.parametrize("kind", ["log_velocity", "velocity"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_kernel_against_finite_differences(surface: Surface, kind: FieldKind, seed: int) -> None:
-    """Along a random direction: 1 % on the same branch, 5 % with rays traced anew.
+    """Along a random direction, 1 % wherever the time has a derivative.
 
-    Behind a steep valley two branches tie at some picks, and rays traced anew may change over: at
-    a pick in fifty at most, where the steps ahead and behind are then not each other's opposite.
+    The least of several branches has a kink where they tie. At such a pick the slopes ahead and
+    behind differ; there are few of them, and no kernel could be right there. Rays traced anew are
+    those of the same branch, but where a tie makes them change over.
     """
     grid, geometry = case(surface)
     model = forward(grid, geometry, kind)
@@ -143,26 +144,31 @@ def test_kernel_against_finite_differences(surface: Surface, kind: FieldKind, se
     along = cases.unknowns(model.prior, seed + 100)
     known = straight_rays(grid, geometry, SPACING)
     times, rays = model.times(here, known)
-    predicted = model.kernel(here, rays) @ along
-    settled = bend_rays(
-        model.prior.velocity(here), grid, geometry, rays, n_steps=40, tolerance=1e-12
-    )[1]
 
-    def bent(step: float) -> Array:
+    def settled(step: float, start: Rays) -> tuple[Array, Rays]:
         velocity = model.prior.velocity(here + step * along)
-        return bend_rays(velocity, grid, geometry, settled, n_steps=40, tolerance=1e-12)[0]
+        return bend_rays(velocity, grid, geometry, start, n_steps=40, tolerance=1e-12)
 
-    predicted_settled = model.kernel(here, settled) @ along
-    # so short that no ray slides into another minimum
-    same_branch = (bent(1e-4) - bent(-1e-4)) / 2e-4
-    scale = np.linalg.norm(same_branch)
-    assert np.linalg.norm(predicted_settled - same_branch) < 0.01 * scale
+    at, kept = settled(0.0, rays)
+    step = 1e-4  # so short that few rays slide into another minimum
+    ahead, behind = (settled(sign * step, kept)[0] for sign in (1, -1))
+    slope = (ahead - behind) / (2 * step)
+    size = np.sqrt(np.mean(slope**2))
+    is_smooth = np.abs(ahead + behind - 2 * at) < 0.05 * step * size
+    assert is_smooth.mean() > 0.85
+    off = model.kernel(here, kept) @ along - slope
+    assert np.sqrt(np.mean(off[is_smooth] ** 2)) < 0.01 * size
     step = 1e-3
-    anew = [model.times(here + sign * step * along, known)[0] for sign in (1, -1)]
-    steady = np.abs(anew[0] + anew[1] - 2 * times) < 0.2 * np.abs(anew[0] - anew[1]) + 5e-5
-    assert np.mean(~steady) <= (0.02 if surface == "valley" else 0.0)
-    off = predicted - (anew[0] - anew[1]) / (2 * step)
-    assert np.linalg.norm(off[steady]) < 0.05 * scale
+    error = np.abs([
+        times - at,
+        *(model.times(here + sign * step * along, known)[0] - settled(sign * step, kept)[0]
+          for sign in (1, -1)),
+    ]).max(axis=0)  # fmt: skip
+    assert np.median(error) < 1e-5
+    is_same = error < 1e-4
+    assert is_same.mean() > 0.85
+    unsettled = (model.kernel(here, rays) - model.kernel(here, kept)) @ along
+    assert np.sqrt(np.mean(unsettled[is_same] ** 2)) < 0.01 * size
 
 
 def test_kernel_and_times_do_not_know_rock_that_no_ray_visits() -> None:

@@ -13,13 +13,14 @@ from seisnb.traveltime.tables import build_tables
 from seisnb.traveltime.tables_grid import Region
 from seisnb.velocity_ensembles import join_ensembles, layered_ensemble, volume_ensemble
 from seisnb.velocity_models import LayeredModel, SectionGroup, VelocityEnsemble
+from tests.seeds import shifted
 
 REGION = Region(easting=(2.0, 38.0), northing=(-8.0, 8.0), depth=(2.0, 18.0))
 
 
 def section(n: int = 3, seed: int = 0) -> SectionGroup:
     """A line 40 km long whose velocity varies along it and with depth, under 1 km of water."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(shifted(seed))
     along, depth = np.linspace(0, 40, 81), np.linspace(0, 20, 41)
     x, z = np.meshgrid(along, depth)
     velocity = []
@@ -69,7 +70,7 @@ def test_sections_across_strike_against_the_referee(step: float | None) -> None:
     """To 3 ms rms, at the sea floor as at depth, off the line too, whatever the solver's step."""
     group = section()
     tables = build_tables(stations(), ensemble_of(group), REGION, step=step)
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(shifted(1))
     points = np.column_stack(
         [rng.uniform(3, 37, 300), rng.uniform(-7, 7, 300), rng.uniform(1.2, 17, 300)]
     )
@@ -99,7 +100,7 @@ def test_compression_over_members_costs_no_more_than_it_says() -> None:
     )  # fmt: skip
     loose = build_tables(stations(), ensemble_of(group), REGION, step=1.0)
     plain = build_tables(stations(), few, REGION, step=1.0)  # few members are kept as they are
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(shifted(2))
     points = rng.uniform([3, -7, 2], [37, 7, 17], (200, 3))
     a, _ = loose.times(0, points, np.arange(10))
     b, _ = plain.times(0, points)

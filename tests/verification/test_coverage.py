@@ -37,6 +37,8 @@ from seisnb.verification.tables import (
     share,
     summarise,
 )
+from tests.bounds import student
+from tests.seeds import shifted
 
 
 @lru_cache
@@ -97,17 +99,17 @@ def ignorant(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def summary(ignorant: xr.Dataset) -> xr.Dataset:
-    return summarise(ignorant, torch.Generator().manual_seed(0))
+    return summarise(ignorant, torch.Generator().manual_seed(shifted(0)))
 
 
 def test_draws_of_the_prior_are_calibrated_everywhere(summary: xr.Dataset) -> None:
     found = summary.sel(method_name="calibrated")
     off = (found["coverage"] - found["expected"]) / found["coverage_error"]
-    assert float(np.abs(off).max()) < 4
+    assert float(np.abs(off).max()) < student(59, off.size)
     assert float(found["coverage_error"].max()) < 0.06
     assert float(found["uniformity_p"].min()) > 0.005
     flat = (found["rank_histogram"] - 0.1) / found["rank_histogram_error"]
-    assert float(np.abs(flat).max()) < 4.5
+    assert float(np.abs(flat).max()) < student(59, flat.size)
     assert float(np.abs(found["crps_skill"]).max()) < 0.15
     np.testing.assert_allclose(found["std_ratio"], 1.0, atol=0.05)
     np.testing.assert_allclose(found["error_over_std"], 1.0, atol=0.15)
@@ -158,7 +160,9 @@ def test_zones_divide_the_section(summary: xr.Dataset) -> None:
 
 def test_any_levels_for_a_reliability_curve(ignorant: xr.Dataset) -> None:
     levels = np.arange(0.1, 1.0, 0.1)
-    curve = summarise(ignorant, torch.Generator().manual_seed(0), levels=levels)["coverage"]
+    curve = summarise(ignorant, torch.Generator().manual_seed(shifted(0)), levels=levels)[
+        "coverage"
+    ]
     assert (curve.sel(method_name="calibrated", zone="all").diff("level") > 0).all()
 
 
@@ -304,15 +308,15 @@ def test_a_summary_survives_the_disk(summary: xr.Dataset, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_default_engine_on_forty_small_truths(tmp_path: Path) -> None:
-    """Fixed seeds; what the full study asks for, and no zone three standard errors from nominal."""
+    """Fixed seeds; what the full study asks for, and no zone beyond its errors from nominal."""
     found = coverage_study([METHODS["grid"]], 40, out=tmp_path, case="small", n_members=39)
-    all_methods = summarise(found, torch.Generator().manual_seed(0))
+    all_methods = summarise(found, torch.Generator().manual_seed(shifted(0)))
     assert is_calibrated(all_methods, "grid")
     summary = all_methods.isel(method_name=0)
     for level in (0.68, 0.95):
         one = summary.sel(level=level)
         off = (one["coverage"] - one["expected"]) / one["coverage_error"]
-        assert float(np.abs(off).max()) < 3.0, one["coverage"].values
+        assert float(np.abs(off).max()) < student(39, 2 * off.size), one["coverage"].values
     assert float(summary["coverage_error"].sel(zone="all", level=0.95)) < 0.02
     assert float(summary["crps_skill"].sel(zone="0-2 km")) > 0.9
     assert 0.9 < float(summary["chi2_referee"]) < 1.1

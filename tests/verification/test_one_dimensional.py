@@ -13,6 +13,8 @@ from seisnb.verification.one_dimensional import (
     score_line,
 )
 from seisnb.vsvgd.config import VsvgdConfig
+from tests.bounds import sigmas, std_ratio
+from tests.seeds import shifted
 
 QUICK = VsvgdConfig(
     n_iterations=60,
@@ -27,13 +29,18 @@ QUICK = VsvgdConfig(
 
 @pytest.mark.parametrize("length", [0.075, 0.15])
 def test_independent_fits_are_as_good_as_exact_draws(length: float) -> None:
-    few = one_dimensional_test("rml", length=length, seed=1)
-    assert few.floor.low <= few.sqrt_mmd <= few.floor.high
-    assert few.floor_draws.low <= few.sqrt_mmd_draws <= few.floor_draws.high
-    many = one_dimensional_test("rml", length=length, n_particles=1024, seed=1)
-    assert many.sqrt_mmd <= 0.03
-    assert all(0.93 < ratio < 1.07 for ratio in many.std_ratio.values())
-    assert many.mean_shift < 4 * 0.1 / np.sqrt(1024)
+    few = one_dimensional_test("rml", length=length, seed=shifted(1))
+    many = one_dimensional_test("rml", length=length, n_particles=1024, seed=shifted(1))
+    for found, floor in (
+        (few.sqrt_mmd, few.floor), (few.sqrt_mmd_draws, few.floor_draws),
+        (many.sqrt_mmd, many.floor),
+    ):  # fmt: skip
+        # the ends hold 95 % of exact draws: twice as far in the logarithm all but one in 10,000
+        low, high = np.array([floor.low, floor.high]) ** 2 / floor.median
+        assert low < found < high
+    low, high = std_ratio(1024, len(many.std_ratio))
+    assert all(low < ratio < high for ratio in many.std_ratio.values())
+    assert many.mean_shift < sigmas(201) * 0.1 / np.sqrt(1024)
 
 
 def test_stein_particles_are_closer_than_draws_but_too_narrow_where_data_are() -> None:
@@ -57,7 +64,7 @@ def test_networks_reach_the_exact_posterior(engine) -> None:
 
 def test_scores_tell_a_collapsed_ensemble() -> None:
     line = Line(length=0.15)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(shifted(0))
     basis = line.target.basis.numpy()
     velocity = 1 + 0.3 * rng.standard_normal((128, basis.shape[1])) @ basis.T
     result = score_line(line, velocity, engine="test", seed=0, n_steps=1, seconds=2.0)

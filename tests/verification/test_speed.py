@@ -20,13 +20,14 @@ from seisnb.verification.speed import (
     speed_against,
     speed_table,
 )
+from tests.seeds import shifted
 from tests.verification.test_coverage import CALIBRATED
 
 
 def squeezed_towards_truth(case: Case, n_members: int, spread: float, seed: int) -> np.ndarray:
     """The truth plus prior spread times a factor: chi2 falls with it."""
     prior = case.process
-    models = prior.velocity(prior.draw(n_members, seeded(seed, 1)))
+    models = prior.velocity(prior.draw(n_members, seeded(shifted(seed), 1)))
     return case.truth + spread * (models - prior.mean)
 
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from seisnb.vsvgd.forces import GFSF_RIDGE, particle_force, squared_bandwidth
+from tests.seeds import shifted
 
 
 def particles(n: int, d: int, seed: int = 0) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(shifted(seed))
     return torch.randn(n, d, generator=generator, dtype=torch.float64)
 
 

@@ -17,12 +17,13 @@ from seisnb.vsvgd.networks import (
     pull,
     push,
 )
+from tests.seeds import shifted
 
 DOUBLE = torch.zeros(0, dtype=torch.float64)
 
 
 def small(n_hidden: int, n_particles: int = 3):
-    generator = torch.Generator().manual_seed(n_hidden)
+    generator = torch.Generator().manual_seed(shifted(n_hidden))
     network = Network(n_inputs=6, width=5, n_hidden=n_hidden)
     frequencies = matched_frequencies((0.3, 0.5), n_particles, 3, generator)
     weights = initial_weights(network, n_particles, generator, DOUBLE)
@@ -93,7 +94,9 @@ def test_derivatives_by_weights(n_hidden: int, tangents: bool) -> None:
 def test_frequencies_have_the_priors_spectrum() -> None:
     """Mean cosine over many frequencies is the kernel, sampling error 1 / sqrt(2 n)."""
     lengths = (0.2, 1.5)
-    frequencies = matched_frequencies(lengths, 1, 200_000, torch.Generator().manual_seed(0))[0]
+    frequencies = matched_frequencies(
+        lengths, 1, 200_000, torch.Generator().manual_seed(shifted(0))
+    )[0]
     for away in [(0.1, 0.0), (0.0, 0.7), (0.2, 1.0), (0.15, -2.0)]:
         distance = torch.tensor(away, dtype=torch.float64)
         kernel = np.exp(-sum((d / length) ** 2 for d, length in zip(away, lengths, strict=True)))

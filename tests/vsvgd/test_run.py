@@ -22,6 +22,7 @@ from seisnb.vsvgd.run import (
     travel_time_of,
     velocity_at,
 )
+from tests.seeds import shifted
 
 SMALL = VsvgdConfig(
     n_particles=6,
@@ -59,7 +60,7 @@ def section_problem(field_kind="velocity", dtype=torch.float64) -> VsvgdProblem:
 
 def test_same_seed_same_swarm_and_another_seed_another() -> None:
     problem = section_problem()
-    one, same, other = (run_vsvgd(problem, SMALL, seeded(s, 0)) for s in (3, 3, 4))
+    one, same, other = (run_vsvgd(problem, SMALL, seeded(shifted(s), 0)) for s in (3, 3, 4))
     for name, tensor in one.tensors().items():
         np.testing.assert_array_equal(tensor, same.tensors()[name])
     assert float((one.velocity_weights - other.velocity_weights).abs().max()) > 0.1
@@ -67,16 +68,20 @@ def test_same_seed_same_swarm_and_another_seed_another() -> None:
 
 def test_a_stored_state_goes_on_as_if_never_stopped(tmp_path: Path) -> None:
     problem = section_problem()
-    whole = run_vsvgd(problem, SMALL, seeded(3, 0))
+    whole = run_vsvgd(problem, SMALL, seeded(shifted(3), 0))
     seen = []
     half = run_vsvgd(
-        problem, SMALL, seeded(3, 0), progress=seen.append, is_cancelled=lambda: len(seen) == 2
+        problem,
+        SMALL,
+        seeded(shifted(3), 0),
+        progress=seen.append,
+        is_cancelled=lambda: len(seen) == 2,
     )
     assert int(half.iteration) == 2
     assert [info.iteration for info in seen] == [1, 2]
     save_file(half.tensors(), tmp_path / "swarm.safetensors")
     stored = swarm_from_tensors(load_file(tmp_path / "swarm.safetensors"), problem, SMALL)
-    after = run_vsvgd(problem, SMALL, seeded(99, 0), swarm=stored)
+    after = run_vsvgd(problem, SMALL, seeded(shifted(99), 0), swarm=stored)
     assert int(after.iteration) == 4
     for name, tensor in whole.tensors().items():
         np.testing.assert_array_equal(tensor, after.tensors()[name])
@@ -84,7 +89,7 @@ def test_a_stored_state_goes_on_as_if_never_stopped(tmp_path: Path) -> None:
 
 def test_a_state_of_other_settings_is_refused() -> None:
     problem = section_problem()
-    tensors = start_swarm(problem, SMALL, seeded(0, 0)).tensors()
+    tensors = start_swarm(problem, SMALL, seeded(shifted(0), 0)).tensors()
     with pytest.raises(CheckpointError, match=r"velocity_weights have shape \(6, .*another conf"):
         swarm_from_tensors(tensors, problem, replace(SMALL, velocity_width=9))
     tensors.pop("gradient_mean")
@@ -96,9 +101,9 @@ def test_the_start_is_drawn_from_the_prior() -> None:
     """Mean and std at places over 200 particles; sampling errors 7 % and 5 %."""
     problem = section_problem()
     config = replace(SMALL, n_particles=200, n_warm_up=0, velocity_width=20, n_collocation=60)
-    swarm = start_swarm(problem, config, seeded(0, 0))
+    swarm = start_swarm(problem, config, seeded(shifted(0), 0))
     place = problem.domain[1] * torch.rand(
-        50, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+        50, 2, generator=torch.Generator().manual_seed(shifted(1)), dtype=torch.float64
     )
     process = velocity_at(problem, config, swarm, place) - problem.prior.mean(place)
     assert float((process.mean(dim=0) / 0.2).square().mean().sqrt()) < 0.2
@@ -127,7 +132,7 @@ def test_a_section_comes_to_fit_its_picks(field_kind, pull_back: str) -> None:
         n_warm_up=20,
     )
     seen = []
-    swarm = run_vsvgd(problem, config, seeded(0, 0), progress=seen.append)
+    swarm = run_vsvgd(problem, config, seeded(shifted(0), 0), progress=seen.append)
     assert np.mean([info.chi2 for info in seen[-5:]]) < 0.5 * seen[0].chi2
     assert np.mean([info.chi2 for info in seen[-5:]]) < 1.2
     there = travel_time_of(problem, config, swarm, problem.ends)
@@ -144,14 +149,14 @@ def test_published_and_dense_adjoints_lead_the_same_way() -> None:
     problem = section_problem()
     dense = replace(SMALL, adjoint="dense", damping=1e-10)
     cgnr = replace(SMALL, n_adjoint=400, adjoint_tolerance=1e-10)
-    start = start_swarm(problem, SMALL, seeded(5, 0))
+    start = start_swarm(problem, SMALL, seeded(shifted(5), 0))
     moved = [step_swarm(problem, config, start)[0].gradient_mean for config in (dense, cgnr)]
     np.testing.assert_allclose(moved[0], moved[1], atol=1e-2 * float(moved[0].abs().max()))
 
 
 def test_prior_score_is_the_gradient_of_the_log_density() -> None:
     problem = section_problem()
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(shifted(0))
     place = problem.domain[1] * torch.rand(12, 2, generator=generator, dtype=torch.float64)
     process = (0.1 * torch.randn(3, 12, generator=generator, dtype=torch.float64)).requires_grad_()
     covariance = problem.prior.covariance(place, place) + 0.05 * 0.2**2 * torch.eye(12).double()

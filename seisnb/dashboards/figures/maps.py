@@ -7,6 +7,7 @@ from bokeh.plotting import figure
 
 from seisnb.coast import coast_lines
 from seisnb.dashboards.figures.style import Array, base_figure
+from seisnb.eigenvectors import signed
 from seisnb.projection import Projection
 
 
@@ -27,10 +28,11 @@ def ellipses_of(covariance: Array, level: float) -> dict[str, Array]:
         the width from the first axis [radians]; each (n,).
     """
     value, vector = np.linalg.eigh(covariance)
+    long = signed(vector)[:, :, 1]
     axes = 2.0 * np.sqrt(-2.0 * np.log1p(-level) * np.maximum(value, 0.0))
     return {
         "width": axes[:, 1], "height": axes[:, 0],
-        "angle": np.arctan2(vector[:, 1, 1], vector[:, 0, 1]),
+        "angle": np.arctan2(long[:, 1], long[:, 0]),
     }  # fmt: skip
 
 

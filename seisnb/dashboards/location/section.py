@@ -12,6 +12,7 @@ from seisnb.dashboards.figures.clouds import ANSWERS
 from seisnb.dashboards.figures.location import N_DRAWN, STATION, TRIAL
 from seisnb.dashboards.figures.style import Array
 from seisnb.dashboards.section_data import MAX_BYTES, Overlay, SectionData, section_data
+from seisnb.eigenvectors import signed
 from seisnb.location.interfaces import Boundary, LineBoundary, MeshBoundary
 from seisnb.velocity_models import VelocityEnsemble
 from seisnb.velocity_sections import velocity_along
@@ -177,7 +178,7 @@ def _ellipse(x: Array, z: Array) -> tuple[Array, Array]:
     values, vectors = np.linalg.eigh(covariance)
     angle = np.linspace(0, 2 * np.pi, 73)
     circle = np.sqrt(2.28 * np.maximum(values, 0))[:, None] * [np.cos(angle), np.sin(angle)]
-    points = vectors @ circle
+    points = signed(vectors) @ circle
     return points[0] + x.mean(), points[1] + z.mean()
 
 

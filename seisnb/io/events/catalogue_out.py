@@ -17,6 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seisnb.conventions import OutputError
+from seisnb.eigenvectors import signed
 from seisnb.io.atomic import replaced
 from seisnb.io.events.quakeml import OWN_PREFIX
 
@@ -218,7 +219,8 @@ def horizontal_ellipse(one: xr.Dataset) -> tuple[float, float, float]:
     """Semi-axes [km] of the 68 % epicentral ellipse, and the azimuth of the longer [degrees]."""
     value, vector = np.linalg.eigh(one["covariance"].values[:2, :2])
     long, short = ELLIPSE_68 * np.sqrt(np.maximum(value[::-1], 0.0))
-    azimuth = np.degrees(np.arctan2(vector[0, 1], vector[1, 1])) % 180.0
+    east, north = signed(vector)[:, 1]
+    azimuth = np.degrees(np.arctan2(east, north)) % 180.0
     return float(long), float(short), float(azimuth)
 
 
