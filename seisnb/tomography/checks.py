@@ -193,8 +193,10 @@ def _length_check(problem: Problem, peak: Peak, fit: WhitenedFit, name: str) -> 
         amplitude_at_depth=config.amplitude_at_depth or 1.0,
         **lengths,
     )
-    kernel = _kernel_in(other, process, peak)
-    return factor_check(fit, torch.from_numpy(kernel) / peak.target.std[:, None], STEP)
+    kernel = torch.from_numpy(_kernel_in(other, process, peak))
+    if problem.target.terms is not None:
+        kernel = torch.cat([kernel, problem.target.terms.matrix], dim=1)
+    return factor_check(fit, kernel / peak.target.std[:, None], STEP)
 
 
 def _kernel_in(basis: GaussianProcessPrior, process: GaussianProcessPrior, peak: Peak) -> Array:

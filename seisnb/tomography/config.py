@@ -47,9 +47,7 @@ class TomographyConfig:
     )
     shot_term_std: float = field(
         default=0.0,
-        metadata=about(
-            "std of an unknown delay of every shot (late triggers); 0: none", "s"
-        ),
+        metadata=about("std of an unknown delay of every shot (late triggers); 0: none", "s"),
     )
     receiver_term_std: float = field(
         default=0.0,
@@ -57,15 +55,11 @@ class TomographyConfig:
     )
     gather_error_std: float = field(
         default=0.0,
-        metadata=about(
-            "std of an error that neighbouring picks of one shot share; 0: none", "s"
-        ),
+        metadata=about("std of an error that neighbouring picks of one shot share; 0: none", "s"),
     )
     gather_error_length: float | None = field(
         default=None,
-        metadata=about(
-            "distance over which they share it; default: a tenth of the line", "km"
-        ),
+        metadata=about("distance over which they share it; default: a tenth of the line", "km"),
     )
     ray_source: RaySource = field(
         default="auto",

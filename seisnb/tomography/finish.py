@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from seisnb import ranks
@@ -42,6 +43,7 @@ def finish_member(
     grid = problem.prior.grid
     velocity = problem.prior.velocity(unknowns)
     rays = memory.rays
+    added = problem.target.added(torch.from_numpy(unknowns)).numpy()
     coverage = np.zeros((depth.size, grid.n_easting))
     kernels.ray_lengths(
         grid.x0, depth[0], grid.cell_easting, depth[1] - depth[0], rays.nodes, rays.count, coverage
@@ -50,13 +52,13 @@ def finish_member(
     row = depth.size - 1 - np.argmax(visited[::-1], axis=0)
     return Member(
         unknowns=unknowns,
-        predicted=memory.times,
-        referee=np.zeros(0) if referee is None else referee.times(velocity, referee_cell),
+        predicted=memory.times + added,
+        referee=np.zeros(0) if referee is None else referee.times(velocity, referee_cell) + added,
         coverage=coverage.astype(np.float32),
         deepest=np.where(visited.any(axis=0), depth[row], np.nan),
         network=np.zeros(0)
         if problem.network is None
-        else problem.network.times(velocity, grid, problem.geometry),
+        else problem.network.times(velocity, grid, problem.geometry) + added,
         sigma_scale=np.array([sigma_scale]),
         n_steps=np.array([float(n_steps)]),
         is_converged=np.array([float(is_converged)]),
@@ -152,5 +154,6 @@ class Check:
 
     def __call__(self, index: int, is_cancelled: Callable[[], bool]) -> Array:
         """Times of all picks, (pick,) [s]."""
-        velocity = self.problem.prior.velocity(self.unknowns[index])
-        return self.referee.times(velocity, self.referee_cell)
+        unknowns = self.unknowns[index]
+        times = self.referee.times(self.problem.prior.velocity(unknowns), self.referee_cell)
+        return np.asarray(times + self.problem.target.added(torch.from_numpy(unknowns)).numpy())

@@ -7,6 +7,7 @@ and Laplace's evidence compared.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,10 +19,17 @@ import xarray as xr
 from seisnb.conventions import PriorError
 from seisnb.inference.base import Memory
 from seisnb.inference.evidence import LinearEvidence, linear_evidence
-from seisnb.inference.rml import Fit, inferred_scale, log_evidence, maximum_a_posteriori
+from seisnb.inference.rml import (
+    Fit,
+    inferred_scale,
+    log_evidence,
+    maximum_a_posteriori,
+    posterior_covariance_factor,
+)
 from seisnb.prior import LEAST_CELLS, Kernel, PriorConfig
 from seisnb.threads import in_parallel
 from seisnb.tomography.config import TomographyConfig
+from seisnb.tomography.peak import student_weights
 from seisnb.tomography.problem import Frame, Problem, make_problem
 
 #: Correlation lengths of a prior.
@@ -50,13 +58,17 @@ MOST_UNKNOWNS = 800
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A prior with its most probable model, factor on the pick sigmas, and log evidence."""
+    """A prior with its most probable model, factor on the pick sigmas, and log evidence.
+
+    ``weights`` (pick,) are those of a Student likelihood at that model; ones for a Gaussian.
+    """
 
     prior: PriorConfig
     problem: Problem
     fit: Fit
     sigma_scale: float
     evidence: float
+    weights: torch.Tensor
 
     def linear_evidence(self) -> LinearEvidence:
         """Log evidence of other amplitudes and sigmas, with the rays of this most probable model.
@@ -65,7 +77,7 @@ class Candidate:
         """
         here, target = self.fit.here, self.problem.target
         data = self.fit.data - here.predicted + here.jacobian @ self.fit.position
-        return linear_evidence(here.jacobian, data, target.std)
+        return linear_evidence(here.jacobian, data, target.std / self.weights.sqrt())
 
 
 def choose_lengths(
@@ -328,19 +340,47 @@ def fit_prior(
     position = None
     if before is not None and before.problem.prior.grid.n_depth == problem.prior.grid.n_depth:
         velocity = before.problem.prior.velocity(before.fit.position.numpy())
-        position = torch.from_numpy(problem.prior.unknowns_of(problem.prior.process_of(velocity)))
+        process = problem.prior.process_of(velocity)
+        position = torch.cat(
+            [
+                torch.from_numpy(problem.prior.unknowns_of(process)),
+                before.fit.position[before.problem.prior.n_unknowns :],  # time terms
+            ]
+        )
         memory = before.fit.here.memory
     scale = 1.0 if before is None else before.sigma_scale
-    for _ in range(2 if config.infer_sigma else 1):
-        target = replace(problem.target, std=problem.target.std * scale)
+    is_student = config.likelihood == "student"
+    weights = torch.ones_like(problem.target.std) if before is None else before.weights
+    for _ in range(3 if is_student else 2 if config.infer_sigma else 1):
+        target = replace(problem.target, std=problem.target.std * scale / weights.sqrt())
         fit = maximum_a_posteriori(target, memory, position=position, tolerance=tolerance)
+        position, memory = fit.position, fit.here.memory
+        if is_student:
+            weights = student_weights(problem, fit, scale)
         if config.infer_sigma:
-            scale = inferred_scale(fit, problem.target.std, scale)
-            position, memory = fit.position, fit.here.memory
+            scale = inferred_scale(fit, problem.target.std / weights.sqrt(), scale)
     return Candidate(
         prior=prior,
         problem=problem,
         fit=fit,
         sigma_scale=scale,
-        evidence=log_evidence(fit, target.std),
+        evidence=_student_evidence(problem, fit, scale)
+        if is_student
+        else log_evidence(fit, target.std),
+        weights=weights,
     )
+
+
+def _student_evidence(problem: Problem, fit: Fit, scale: float) -> float:
+    """Laplace's approximation of the log evidence under Student errors.
+
+    The curvature is Fisher's, (dof + 1) / (dof + 3) of a Gaussian's: that of the likelihood itself
+    is negative at an outlier.
+    """
+    dof, std = problem.config.student_dof, problem.target.std * scale
+    residual = (problem.target.observed - fit.here.predicted) / std
+    constant = math.lgamma((dof + 1) / 2) - math.lgamma(dof / 2) - 0.5 * math.log(math.pi * dof)
+    likelihood = constant - std.log() - 0.5 * (dof + 1) * torch.log1p(residual.square() / dof)
+    factor = posterior_covariance_factor(fit.here, std * math.sqrt((dof + 3) / (dof + 1)))
+    prior = -0.5 * fit.position.square().sum()
+    return float(likelihood.sum() + prior - factor.diagonal().log().sum())

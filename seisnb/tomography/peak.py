@@ -82,8 +82,7 @@ def find_peak(
     for index in range(rounds):
         before = (scale, weights)
         if config.likelihood == "student":
-            residual = (problem.target.observed - fit.here.predicted) / problem.target.std / scale
-            weights = (config.student_dof + 1) / (config.student_dof + residual**2)
+            weights = student_weights(problem, fit, scale)
         if config.infer_sigma:
             scale = inferred_scale(fit, problem.target.std / weights.sqrt(), scale)
         target = replace(problem.target, std=problem.target.std * scale / weights.sqrt())
@@ -98,6 +97,13 @@ def find_peak(
         if abs(scale / before[0] - 1) < 5e-3 and moved < 0.02:
             break
     return peak_of(fit, target, scale)
+
+
+def student_weights(problem: Problem, fit: Fit, scale: float) -> Tensor:
+    """Expected weights of the picks under Student errors, (pick,): small for outliers."""
+    dof, std = problem.config.student_dof, problem.target.std * scale
+    residual = (problem.target.observed - fit.here.predicted) / std
+    return (dof + 1) / (dof + residual.square())
 
 
 def peak_of(fit: Fit, target: PickTarget, sigma_scale: float) -> Peak:
@@ -130,11 +136,14 @@ def refresh_network(problem: Problem, peak: Peak, handles: Handles, started: flo
     if network is None:
         return problem
     velocity = prior.velocity(peak.fit.position.numpy())
-    error = network.times(velocity, prior.grid, problem.geometry) - peak.fit.here.predicted.numpy()
+    alone = peak.fit.here.memory.times
+    error = network.times(velocity, prior.grid, problem.geometry) - alone
     share = float(np.sqrt(np.mean((error / peak.target.std.numpy()) ** 2)))
     if ranks.first_says(share) > REFRESH_ABOVE:
         generator = seeded(problem.config.seed, REFRESH_STREAM)
-        noise = torch.from_numpy(prior.draw(N_TRAINING, generator))
+        noise = torch.randn(
+            N_TRAINING, problem.target.n_unknowns, generator=generator, dtype=torch.float64
+        )
         factor = posterior_covariance_factor(peak.fit.here, peak.target.std)
         spread = torch.linalg.solve_triangular(factor.T, noise.T, upper=True).T
         models = prior.velocity((peak.fit.position + spread).numpy())

@@ -125,12 +125,12 @@ def touching(rays: Rays, problem: Problem) -> tuple[float, float]:
     """
     grid = problem.prior.grid
     x, z = rays.nodes[..., 0], rays.nodes[..., 1]
-    inner = np.arange(x.shape[1])[None, :]
-    inner = (inner > 0) & (inner < rays.count[:, None] - 1)
+    index = np.arange(x.shape[1])[None, :]
+    inner = (index > 0) & (index < rays.count[:, None] - 1)
     depth = z - np.interp(x, grid.easting, grid.surface)
     at_floor = depth > grid.below_surface[-1] - 0.5 * grid.cell_depth
     slack = 1e-3 * grid.cell_easting
-    at_side = (x < grid.easting[0] + slack) | (x > grid.easting[-1] - slack)
+    at_side: NDArray[np.bool_] = (x < grid.easting[0] + slack) | (x > grid.easting[-1] - slack)
 
     def share(at: NDArray[np.bool_]) -> float:
         held = at & inner
@@ -150,7 +150,7 @@ def _judged(problem: Problem, peak: Peak, n_referees: int) -> Judged:
     except BaseException:
         referee.close()
         raise
-    error = float(np.sqrt(np.mean(((peak.fit.here.predicted.numpy() - times) / std) ** 2)))
+    error = float(np.sqrt(np.mean(((peak.fit.here.memory.times - times) / std) ** 2)))
     on_floor, on_sides = touching(peak.fit.here.memory.rays, problem)
     return Judged(
         problem=problem, peak=peak, referee=referee, referee_cell=cell, referee_error=change,
@@ -212,7 +212,12 @@ def _moved(judged: Judged, config: TomographyConfig) -> tuple[Problem, Fit]:
     ratio = known(place)
     ratio[:, new.below_surface > grid.below_surface[-1]] = 1.0
     process = problem.prior.process_of(ratio * problem.prior.mean)
-    position = torch.from_numpy(problem.prior.unknowns_of(process))
+    position = torch.cat(
+        [
+            torch.from_numpy(problem.prior.unknowns_of(process)),
+            fit.position[old.prior.n_unknowns :],  # time terms
+        ]
+    )
     _, memory = problem.target.predict(position, problem.start)
     here = problem.target.linearise(position, memory)
     zero = torch.zeros_like(position)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -24,6 +25,7 @@ from seisnb.tomography.finish import is_checked
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem
 from seisnb.tomography.refine import Judged
+from seisnb.tomography.terms import TimeTerms
 
 Array = NDArray[np.float64]
 
@@ -138,7 +140,9 @@ def ensemble_dataset(
     prior, grid, survey = problem.prior, problem.prior.grid, problem.survey
     time, std = survey["travel_time"].values, survey["pick_std"].values
     predicted = np.stack([member.predicted for member in members])
-    mean_referee = judged.referee.times(hung_mean, judged.referee_cell)
+    target = problem.target
+    added = torch.stack([target.added(torch.from_numpy(m.unknowns)) for m in members])
+    mean_referee = judged.referee.times(hung_mean, judged.referee_cell) + added.mean(0).numpy()
     scale = np.array([float(member.sigma_scale.item()) for member in members])
     sigma = std * scale[:, None]
     section = ("depth", "easting")
@@ -171,6 +175,8 @@ def ensemble_dataset(
             "quantile": list(QUANTILES),
         },
     )
+    if target.terms is not None:
+        dataset = dataset.merge(_time_terms(target.terms, prior.n_unknowns, members))
     objective = np.stack([member.objective for member in members])
     if np.isfinite(objective).all():
         value, expected, spread = objective.T
@@ -225,6 +231,17 @@ def ensemble_dataset(
         dataset.attrs["water_velocity"] = survey.attrs["water_velocity"]
     dataset.attrs["verdict"] = verdict(dataset)
     return dataset
+
+
+def _time_terms(terms: TimeTerms, n_unknowns: int, members: list[Member]) -> xr.Dataset:
+    """Delays of shots and receivers of every member [s]; drifts along gathers are in the times."""
+    kept = [i for i, label in enumerate(terms.labels) if not label.startswith("gather")]
+    scale = terms.matrix.abs().max(dim=0).values.numpy()[kept]
+    values = np.stack([member.unknowns[n_unknowns:][kept] * scale for member in members])
+    return xr.Dataset(
+        {"time_term": (("particle", "term"), values)},
+        coords={"term": [terms.labels[i] for i in kept]},
+    )
 
 
 def estimated_settings(asked: PriorConfig) -> list[str]:
@@ -293,6 +310,8 @@ def _describe(dataset: xr.Dataset) -> None:
         "network_error": ("s", "network's times less the referee's, rms over members"),
         "sigma_scale": ("1", "factor on the given pick sigmas"),
         "is_converged": ("1", "member converged"),
+        "time_term": ("s", "delay of a shot or receiver"),
+        "term": ("1", "shot or receiver"),
         "floor_ray_share": ("1", "share of rays along the model's floor, most probable model"),
         "side_ray_share": ("1", "share of rays along the model's sides, most probable model"),
         "objective": ("1", "twice the objective of the member's own fit"),
