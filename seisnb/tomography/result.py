@@ -236,6 +236,8 @@ def ensemble_dataset(
 def _time_terms(terms: TimeTerms, n_unknowns: int, members: list[Member]) -> xr.Dataset:
     """Delays of shots and receivers of every member [s]; drifts along gathers are in the times."""
     kept = [i for i, label in enumerate(terms.labels) if not label.startswith("gather")]
+    if not kept:
+        return xr.Dataset()
     scale = terms.matrix.abs().max(dim=0).values.numpy()[kept]
     values = np.stack([member.unknowns[n_unknowns:][kept] * scale for member in members])
     return xr.Dataset(

@@ -180,15 +180,12 @@ def referee_chains(
     Raises
     ------
     InputError
-        Fewer than two chains, rays with a past, or no ``arviz-stats`` to judge chains.
+        Fewer than two chains, or no ``arviz-stats`` to judge chains.
     Cancelled
         Stopped by ``cancel``.
     """
-    if n_chains < 2 or problem.target.forward.keeps_rays:
-        raise InputError(
-            f"referee_chains: {n_chains} chains of ray source {problem.config.ray_source}; "
-            "expected at least two, and rays of the model alone. Use ray_source='grid'."
-        )
+    if n_chains < 2:
+        raise InputError(f"referee_chains: {n_chains} chains; expected at least two.")
     say, is_cancelled = report or (lambda _: None), cancel or (lambda: False)
     cheap = sharp_rays(problem)
     costly = RefereeTarget(target=problem.target, referee=referee, cell=cell)
@@ -234,6 +231,7 @@ def sharp_rays(problem: Problem) -> PickTarget:
         wavefronts=(GridWavefronts(step=2 * config.cell, spacing=3 * config.cell),),
         n_steps=8,
         tolerance=forward.tolerance / 10,
+        keeps_rays=False,  # times of the model alone, whatever the way there
     )
     return replace(problem.target, forward=forward)
 
