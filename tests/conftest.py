@@ -1,4 +1,4 @@
-"""What every test shares: the data folder, and one thread per process."""
+"""What every test shares: the data folder, one thread per process, and referees that start fast."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
+from seisnb.traveltime import referee
+from tests.referees import Nursery
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 pytest.register_assert_rewrite("tests.contracts")
+START_REFEREE = referee._child
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +42,22 @@ def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     with threadpool_limits(1, user_api="blas"):
         yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_referees() -> Iterator[None]:
+    """Inversions of this process get their referee from one that has loaded its libraries."""
+    if not hasattr(os, "pidfd_open"):  # no Linux: every one starts from nothing
+        yield
+        return
+    nursery = Nursery()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(referee, "_child", nursery.child)
+        yield
+    nursery.close()
+
+
+@pytest.fixture
+def fresh_referees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Referees start from nothing, as they do for a user."""
+    monkeypatch.setattr(referee, "_child", START_REFEREE)
