@@ -18,6 +18,15 @@ pytest.register_assert_rewrite("tests.contracts")
 START_REFEREE = referee._child
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a browser first, then those with slow tests: no worker begins a long one last."""
+    files: dict[Path, int] = {}
+    for item in items:
+        rank = sum(bool(item.get_closest_marker(name)) for name in ("slow", "browser"))
+        files[item.path] = max(files.get(item.path, 0), rank)
+    items.sort(key=lambda item: -files[item.path])
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of real data: $SEISNB_DATA, else ../shared/data beside the repository."""

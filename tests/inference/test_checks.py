@@ -67,6 +67,7 @@ def scores(truth_length: float, amplitude: float = 1.0, sigma: float = 1.0) -> d
     return found
 
 
+@pytest.mark.kernels
 def test_every_check_is_a_normal_score_when_the_prior_is_right() -> None:
     for name, z in scores(2.0).items():
         assert abs(np.mean(z)) < 4 / np.sqrt(len(z)), name
