@@ -240,7 +240,8 @@ def test_two_tabs_show_one_dashboard(page, plain_lab, notebooks):
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_timeout(1000)
     other = labkit.second_page(page)
-    other.goto(f"{plain_lab}/lab/workspaces/second/tree/tabs.ipynb?token={labkit.TOKEN}&reset")
+    address = f"{plain_lab}/lab/workspaces/second/tree/tabs.ipynb?token={labkit.TOKEN}&reset"
+    other.goto(address, timeout=90_000)
     acting.await_app(other)
     acting.await_section(other, 16, timeout=90_000)
     acting.section(page).get_by_label("Show", exact=True).select_option("std")
