@@ -1,4 +1,4 @@
-# make demo | test | quick | lint | widgets | lab | voila | gallery | pictures | binder | bench | study | lock; each sets up what it needs.
+# make demo | test | quick | kernels | lint | widgets | lab | voila | gallery | pictures | binder | bench | study | lock; each sets up what it needs.
 # PYTHON picks the interpreter, PIP_OPTIONS goes to every pip install, OUT is the demo's folder.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -16,15 +16,15 @@ TORCH := torch==2.13.0
 OLD_ENOUGH := 'soupsieve<3' 'jsonschema<4.25'
 PIP := -m pip install --disable-pip-version-check $(PIP_OPTIONS)
 STAMP := $(VENV)/.installed
-# A file's tests on one worker, so that what they share is made once; in the order of the files, since
-# the last ones are short.
+# A file's tests on one worker, so that what they share is made once; the files in the order that
+# tests/conftest.py gives them, those that take long first.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 STATIC := seisnb/dashboards/static
 export SEISNB_DATA ?= $(abspath $(CURDIR)/../shared/data)
 export SEISNB_SCREENSHOTS ?= $(CURDIR)/results/screenshots
 
-.PHONY: help setup demo test quick lint format widgets node lab voila gallery pictures binder bench study lock browser clean
+.PHONY: help setup demo test checks quick kernels lint format widgets node lab voila gallery pictures binder bench study lock browser clean
 .DEFAULT_GOAL := help
 
 help:
@@ -46,8 +46,16 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)
 	$(BIN)/seisnb demo --out $(OUT)
 
-test: lint widgets browser
+test: checks
 	$(BIN)/python -m pytest -n $(JOBS) $(BY_FILE) $(PYTEST_OPTIONS)
+
+# All that comes before the tests, side by side once everything is installed.
+checks: $(STAMP) node browser
+	@$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) -j $(JOBS) lint widgets kernels
+
+# Tests whose results must not depend on the processor, as on two kinds of it.
+kernels: $(STAMP)
+	$(BIN)/python -m tests.kernels
 
 quick: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) $(BY_FILE) -m "not slow and not browser and not benchmark" $(PYTEST_OPTIONS)

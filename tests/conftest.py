@@ -1,4 +1,4 @@
-"""What every test shares: the data folder, and one thread per process."""
+"""What every test shares: the data folder, one thread per process, and referees that start fast."""
 
 from __future__ import annotations
 
@@ -10,8 +10,21 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
+from seisnb.traveltime import referee
+from tests.referees import Nursery
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 pytest.register_assert_rewrite("tests.contracts")
+START_REFEREE = referee._child
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a browser first, then those with slow tests: no worker begins a long one last."""
+    files: dict[Path, int] = {}
+    for item in items:
+        rank = sum(bool(item.get_closest_marker(name)) for name in ("slow", "browser"))
+        files[item.path] = max(files.get(item.path, 0), rank)
+    items.sort(key=lambda item: -files[item.path])
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +65,22 @@ def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     with threadpool_limits(1, user_api="blas"):
         yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_referees() -> Iterator[None]:
+    """Inversions of this process get their referee from one that has loaded its libraries."""
+    if not hasattr(os, "pidfd_open"):  # no Linux: every one starts from nothing
+        yield
+        return
+    nursery = Nursery()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(referee, "_child", nursery.child)
+        yield
+    nursery.close()
+
+
+@pytest.fixture
+def fresh_referees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Referees start from nothing, as they do for a user."""
+    monkeypatch.setattr(referee, "_child", START_REFEREE)

@@ -55,7 +55,7 @@ def files(tmp_path, monkeypatch) -> Path:
     for name, vp in (("a", 4.9), ("b", 5.1)):
         layers = f"0,{vp},2.9\n8,6,3.45\n"
         (tmp_path / f"{name}.csv").write_text(f"depth,vp,vs\n{layers}")
-    offsets, _, _ = example_thrust()
+    offsets, _, _ = example_thrust(n_sites=12)
     write_offsets(offsets, tmp_path / "offsets.csv")
     write_slab(tmp_path / "slab.nc")
     return tmp_path

@@ -201,7 +201,9 @@ def test_a_notebook_of_one_s_own_needs_no_out_dir(tmp_path):
 
 def test_the_shipped_tomography_as_a_sweep(tmp_path):
     (tmp_path / "sweep.yaml").write_text(
-        "runs:\n  - notebook: tomography\n    parameters: {settings.prior.amplitude: 0.3}\n"
+        "runs:\n  - notebook: tomography\n"
+        "    parameters: {settings.prior.amplitude: 0.3, settings.prior.length_easting: 8.0,\n"
+        "      settings.prior.length_depth: 4.0, settings.cell: 1.0}\n"
         "    grid: {n_members: [4, 5]}\n"
     )
     code, said = batch(tmp_path / "sweep.yaml", tmp_path / "out", "--workers", "2")

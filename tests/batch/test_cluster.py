@@ -325,6 +325,7 @@ def test_a_parcel_is_opened_once_and_travels_on(line: Line) -> None:
     assert sys.getsizeof(Parcel(bytes(5000))) >= 5000  # what Dask counts
 
 
+@pytest.mark.usefixtures("fresh_referees")
 def test_a_referee_sent_elsewhere_says_the_same(line: Line) -> None:
     grid = line.prior.grid
     referee = Referee(grid, pick_geometry(line.survey))

@@ -232,7 +232,7 @@ def axe(page: Page, selector: str) -> list[str]:
 
 def open_notebook(page: Page, base: str, name: str) -> None:
     """Open a notebook in JupyterLab and wait for its kernel."""
-    page.goto(f"{base}/lab/workspaces/test/tree/{name}?token={TOKEN}&reset")
+    page.goto(f"{base}/lab/workspaces/test/tree/{name}?token={TOKEN}&reset", timeout=90_000)
     page.wait_for_function("() => window.jupyterapp && window.jupyterapp.started", timeout=90_000)
     page.wait_for_selector(".jp-NotebookPanel", timeout=90_000)
     page.wait_for_function(

@@ -24,7 +24,7 @@ from seisnb.dashboards import TomographyDashboard
 app = TomographyDashboard(%s)
 app
 """
-N_MEMBERS = 80
+N_MEMBERS = 40
 
 
 @pytest.fixture
@@ -240,7 +240,8 @@ def test_two_tabs_show_one_dashboard(page, plain_lab, notebooks):
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_timeout(1000)
     other = labkit.second_page(page)
-    other.goto(f"{plain_lab}/lab/workspaces/second/tree/tabs.ipynb?token={labkit.TOKEN}&reset")
+    address = f"{plain_lab}/lab/workspaces/second/tree/tabs.ipynb?token={labkit.TOKEN}&reset"
+    other.goto(address, timeout=90_000)
     acting.await_app(other)
     acting.await_section(other, 16, timeout=90_000)
     acting.section(page).get_by_label("Show", exact=True).select_option("std")

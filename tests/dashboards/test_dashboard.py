@@ -144,6 +144,7 @@ def test_the_prior_is_seen_before_anything_is_run(app):
     for name, value in (("amplitude", "0.3"), ("length_easting", "0.02"),
                         ("length_depth", "0.01")):  # fmt: skip
         app.prior.controls[name].value = value
+    app.config.controls["cell"].value = "0.004"
     app.prior_tab.draw.click()
     assert app.controller.job.wait(60)
     assert app.alert.value == ""
@@ -201,7 +202,7 @@ def test_rays_are_drawn_over_the_section(app):
     from seisnb.tomography import TomographyConfig, invert
 
     prior = PriorConfig(amplitude=0.2, length_easting=0.03, length_depth=0.02)
-    ensemble = invert(land_survey(), prior, TomographyConfig(n_members=2, n_workers=1))
+    ensemble = invert(land_survey(), prior, TomographyConfig(n_members=2, n_workers=1, cell=0.004))
     app = TomographyDashboard(ensemble=ensemble)
     sent = []
     app.explore_tab.view.send = lambda message, buffers=None: sent.append((message, buffers))

@@ -16,7 +16,7 @@ def test_a_run_that_was_killed_goes_on_from_its_members(tmp_path):
     from seisnb.tomography import TomographyConfig, invert
 
     settings = {"prior": PriorConfig(amplitude=0.2, length_easting=0.03, length_depth=0.02),
-                "config": TomographyConfig(n_members=4, n_workers=1)}  # fmt: skip
+                "config": TomographyConfig(n_members=4, n_workers=1, cell=0.004)}  # fmt: skip
     done = []
 
     def dying(*arguments, progress, **callbacks):
@@ -59,7 +59,7 @@ def test_the_code_makes_the_same_ensemble(pick_file):
     for name, value in (("amplitude", "0.2"), ("length_easting", "20"), ("length_depth", "8")):
         app.prior.controls[name].value = value
     app.config.controls["n_members"].value = 2
-    app.config.controls["cell"].value = "1.0"
+    app.config.controls["cell"].value = "2.0"
     app.run_button.click()
     assert app.controller.job.wait(120)
     assert app.alert.value == ""

@@ -69,6 +69,7 @@ def scores(truth_length: float, amplitude: float = 1.0, sigma: float = 1.0) -> d
     return found
 
 
+@pytest.mark.kernels
 def test_every_check_is_a_normal_score_when_the_prior_is_right() -> None:
     """Mean 0, variance 1, and one in twenty beyond 1.96, each within its sampling error.
 

@@ -42,6 +42,7 @@ def peak(target: LinearTarget) -> Fit:
     return maximum_a_posteriori(target, None, tolerance=1e-14)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize(("n_data", "n_unknowns"), [(12, 6), (3, 10), (1, 1)])
 def test_most_probable_position_is_exact(n_data: int, n_unknowns: int) -> None:
     target = linear_target(n_data=n_data, n_unknowns=n_unknowns, seed=4)
@@ -56,6 +57,7 @@ def test_most_probable_position_is_exact(n_data: int, n_unknowns: int) -> None:
     np.testing.assert_allclose(other.position, mean, rtol=0, atol=1e-8)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize(("n_data", "n_unknowns"), [(12, 6), (3, 10), (40, 2)])
 def test_evidence_is_exact(n_data: int, n_unknowns: int) -> None:
     """The marginal of a linear Gaussian model is N(shift, A A' + R)."""

@@ -151,7 +151,7 @@ def test_the_command_goes_on_after_ctrl_c_and_after_a_kill(tmp_path):
         return [
             sys.executable, "-m", "seisnb", "slip", str(tmp_path / "offsets.csv"), "--mesh",
             str(tmp_path / "a.msh"), "--out", str(tmp_path / out), "--members", "4", "--dip-std",
-            "2", "--set", "n_moves=40", "--seed", "2",
+            "2", "--set", "n_moves=16", "--seed", "2",
         ]  # fmt: skip
 
     def written() -> int:

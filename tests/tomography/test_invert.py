@@ -113,6 +113,7 @@ def test_rays_cover_what_they_run_through(ensemble: xr.Dataset) -> None:
     assert 0.5 < float(ensemble["deepest_ray"].max()) < 2.0
 
 
+@pytest.mark.kernels
 def test_picks_are_fitted_and_the_truth_is_inside(line: Line, ensemble: xr.Dataset) -> None:
     for name in ("chi2_ray", "chi2_referee"):
         assert 0.6 < float(ensemble[name].mean()) < 1.4
@@ -151,6 +152,7 @@ def test_picks_that_say_nothing_give_the_prior_back(line: Line) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.kernels
 def test_intervals_are_calibrated_over_truths() -> None:
     """Coverage of central intervals over 16 truths drawn from the prior: close to stated."""
     levels = {0.5: [], 0.9: []}  # type: dict[float, list[float]]

@@ -137,6 +137,7 @@ def test_referee_goes_round_a_valley() -> None:
     assert np.sqrt(np.mean(fine**2)) < 0.5 * np.sqrt(np.mean(coarse**2))
 
 
+@pytest.mark.usefixtures("fresh_referees")
 def test_referee_process_gives_the_same_and_survives_a_bad_model() -> None:
     survey = cases.line("hills")
     grid, geometry = cases.grid_of(survey), pick_geometry(survey)

@@ -92,9 +92,11 @@ OVERCONFIDENT = Method(name="overconfident", label="squeezed", inverter=overconf
 
 @pytest.fixture(scope="module")
 def ignorant(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
-    """Both stand-ins on sixty truths."""
+    """Both stand-ins on the same sixty truths, which are made once."""
     out = tmp_path_factory.mktemp("ignorant")
-    return coverage_study([CALIBRATED, OVERCONFIDENT], 60, out=out, case="small", n_members=39)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(cases.CASES, "small", lru_cache(maxsize=None)(cases.small_case))
+        return coverage_study([CALIBRATED, OVERCONFIDENT], 60, out=out, case="small", n_members=39)
 
 
 @pytest.fixture(scope="module")
