@@ -253,7 +253,7 @@ def _gate_reasons(facts: Facts) -> list[Reason]:
 
 def _may_be_narrow(found: Sequence[Reason]) -> bool:
     """Whether anything points to intervals that are too narrow."""
-    return any(each.name not in ("few_members", "not_known", "overfit") for each in found)
+    return any(each.name not in SAYS_NOTHING_OF_WIDTH for each in found)
 
 
 def _misfit(facts: Facts) -> Reason | None:
@@ -455,6 +455,8 @@ JUDGES: tuple[Judge, ...] = (
     _misfit, _stiff, _boundary, _shared, _bent, _plugged, _overfit, _few,
 )  # fmt: skip
 WIDE: tuple[Judge, ...] = (_loose,)
+#: Reasons that do not point to intervals that are too narrow.
+SAYS_NOTHING_OF_WIDTH = ("few_members", "not_known", "overfit", "plausible_velocity")
 #: Reasons in the order of harm.
 HARM = (
     "distinct_members", "std_where_rays_are", "failed_members", "converged_members",
