@@ -18,7 +18,7 @@ from seisnb import ranks
 from seisnb.cli.spreading import spreading
 from seisnb.conventions import InputError
 from seisnb.dashboards.report import write_report
-from seisnb.diagnostics import judging_misfit
+from seisnb.diagnostics import judging_misfit, told
 from seisnb.interrupts import EXIT_CANCELLED
 from seisnb.io.atomic import prepare_folder
 from seisnb.prior import PriorConfig
@@ -116,6 +116,9 @@ def _print_result(ensemble: xr.Dataset, file: Path) -> None:
         f"{ensemble.sizes['particle']} members, chi2/n {chi2:.2f} {clock}, "
         f"rms of the mean {1000 * rms:.2f} ms, {ensemble.attrs['elapsed_seconds']:.0f} s"
     )
-    print(ensemble.attrs["verdict"])
+    level, sentences = told(ensemble)
+    print(f"verdict: {level}")
+    for sentence in sentences:
+        print(f"  {sentence}")
     print(f"ensemble: {file}")
     print(f"report: {file.parent / 'report.html'}")

@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 
 from seisnb.dashboards.figures.style import Display, display_of, number
-from seisnb.diagnostics import diagnose
-from seisnb.diagnostics.verdicts import LEAST_SPREAD, NARROW, is_suspect
+from seisnb.diagnostics import Gate, diagnose, gates
+from seisnb.diagnostics.gates import LEAST_SPREAD, NARROW
+from seisnb.diagnostics.reasons import is_suspect
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +112,60 @@ def diagnosis_table(ensemble: xr.Dataset) -> str:
         '<table class="diagnosis"><caption>What is good, and what each figure means</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def gate_table(ensemble: xr.Dataset) -> str:
+    """The gates as an HTML table, every text escaped; passed or not is said in words."""
+    head = "".join(
+        f'<th scope="col">{cell}</th>'
+        for cell in ("Gate", "Value", "Allowed", "Passed", "In words")
+    )
+    body = "".join(
+        f'<tr><th scope="row">{escape(gate.title)}</th>'
+        f"<td>{escape(_gate_number(gate, gate.value))}</td><td>{escape(_allowed(gate))}</td>"
+        f"<td>{_passed(gate)}</td>"
+        f"<td>{escape(_gate_words(gate))}</td></tr>"
+        for gate in gates(ensemble)
+    )
+    return (
+        '<table class="diagnosis seisnb-gates"><caption>What every good result must meet</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _gate_number(gate: Gate, value: float) -> str:
+    """A value of a gate as text, shares in per cent; empty where there is none."""
+    if not np.isfinite(value):
+        return ""
+    return f"{number(100 * value, 3)} %" if gate.title.startswith("Share") else number(value, 3)
+
+
+def _allowed(gate: Gate) -> str:
+    """The range of a gate in words."""
+    low, high = (_gate_number(gate, end) for end in (gate.low, gate.high))
+    if low == high:
+        return low
+    if low and high:
+        return f"{low} to {high}"
+    if low:
+        return f"at least {low}"
+    return f"at most {high}" if gate.high else high
+
+
+def _passed(gate: Gate) -> str:
+    """Whether a gate is passed, by word and symbol."""
+    if gate.passed is None:
+        return "<strong>? not known</strong>"
+    if not gate.passed:
+        return "<strong>✕ no</strong>"
+    return "✓ yes" if np.isfinite(gate.value) else "– does not apply"
+
+
+def _gate_words(gate: Gate) -> str:
+    """What a gate says, with what to do."""
+    if gate.passed is None and not gate.sentence.startswith("Too few"):
+        return "The result does not hold what this needs."
+    return f"{gate.sentence}{f': {gate.remedy}' if gate.remedy else ''}."
 
 
 def _percent(share: float, digits: int = 0) -> str:

@@ -9,7 +9,11 @@ from typing import Any, TypeVar
 import ipywidgets as widgets
 from ipywidgets.widgets.widget_string import HTMLStyle
 
-CSS = """<style>
+from seisnb.dashboards.verdict_box import VERDICT_CSS
+
+CSS = (
+    f"<style>{VERDICT_CSS}"
+    + """
 .seisnb-app { font-size: 13px; }
 .seisnb-app .seisnb-alert .widget-html-content:not(:empty) { background: #fbeeee; color: #7d1418;
   border-left: 5px solid #c1272d; padding: 6px 10px; white-space: pre-wrap; line-height: 1.4; }
@@ -30,6 +34,7 @@ CSS = """<style>
 .seisnb-app .seisnb-pane { background: #fff; overflow-x: auto; }
 .seisnb-app .widget-button.mod-primary { background: #1c5460; color: #fff; }
 </style>"""
+)
 
 
 LookT = TypeVar("LookT", widgets.Layout, widgets.Style)

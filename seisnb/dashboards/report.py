@@ -12,10 +12,11 @@ from bokeh.layouts import row
 
 from seisnb.conventions import ENSEMBLE, check_dataset
 from seisnb.dashboards import figures
-from seisnb.dashboards.diagnosis import diagnosis_table
+from seisnb.dashboards.diagnosis import diagnosis_table, gate_table
 from seisnb.dashboards.figures.style import display_of, is_marine, number, settings_of, surface_name
 from seisnb.dashboards.page import Plate, notes_html, page_html, table_html
 from seisnb.dashboards.style_sheet import write_page
+from seisnb.dashboards.verdict_box import VERDICT_CSS, verdict_html
 from seisnb.prior import PriorConfig
 from seisnb.settings import list_settings
 from seisnb.tomography import TomographyConfig
@@ -56,17 +57,17 @@ def report_html(ensemble: xr.Dataset) -> str:
     attrs = ensemble.attrs
     source = str(attrs.get("source") or "not named")
     is_cut = bool(attrs.get("cancelled", 0))
-    verdict = str(attrs.get("verdict") or "No verdict was recorded.")
     notes = notes_html(ensemble)
     header = f"""<h1>{escape(title)}</h1>
 <p class="source">First-arrival tomography with uncertainty. Picks: {escape(source)}</p>
-<p class="verdict{" cancelled" if is_cut else ""}">{escape(verdict)}
-{_cut_short(ensemble) if is_cut else ""}</p>"""
+{verdict_html(ensemble, more=_cut_short(ensemble) if is_cut else "")}"""
     main = f"""<h2>Key numbers</h2>
 {table_html(key_numbers(ensemble), head=("Quantity", "Value"))}
-<h2>Diagnostics</h2>
-<p>Each figure that tells how far the result can be believed, what is good, and what to do where it
-is not. The verdict above sums them up.</p>
+<h2>How far to believe it</h2>
+<p>What every result must meet before its intervals may be called good, then each figure that tells
+how far it can be believed, what is good, and what to do where it is not. The verdict above sums
+them up.</p>
+{gate_table(ensemble)}
 {diagnosis_table(ensemble)}
 {{plates}}
 <h2>Settings</h2>
@@ -77,7 +78,7 @@ is not. The verdict above sums them up.</p>
 {escape(str(attrs.get("seed", "not recorded")))} · checksum of the survey
 <code>{escape(str(attrs.get("survey_checksum", "not recorded")))}</code>"""
     plates = report_plates(ensemble)
-    return page_html(f"{title}: tomography report", header, main, footer, plates)
+    return page_html(f"{title}: tomography report", header, main, footer, plates, style=VERDICT_CSS)
 
 
 def _cut_short(ensemble: xr.Dataset) -> str:
@@ -90,7 +91,8 @@ def _cut_short(ensemble: xr.Dataset) -> str:
             "its members were neither moved together, which removes the bias of their mean, nor "
             "checked by the grid referee"
         )
-    return f" <strong>The run was cancelled{': ' * bool(lacks)}{', and '.join(lacks)}.</strong>"
+    told = f"The run was cancelled{': ' * bool(lacks)}{', and '.join(lacks)}."
+    return f"<p><strong>{told}</strong></p>"
 
 
 def key_numbers(ensemble: xr.Dataset) -> dict[str, str]:
@@ -165,7 +167,8 @@ def report_plates(ensemble: xr.Dataset) -> list[Plate]:
             "What can be read",
             figures.section(ensemble, figures.mean_layer(ensemble, grey_ratio=0.5)),
             "The mean again; grey where the picks took away less than half of the prior's standard "
-            "deviation, and below the deepest ray. What is left in colour is the result.",
+            "deviation, and below the deepest ray. In colour the picks decide more than the prior, "
+            "under this prior: what is sharper than its correlation lengths is shown smoothed.",
             "Section of the mean P velocity with uncertain cells greyed.",
         ),
         Plate(
@@ -178,9 +181,10 @@ def report_plates(ensemble: xr.Dataset) -> list[Plate]:
         Plate(
             "Members",
             figures.member_gallery(ensemble),
-            "Single velocity models that all explain the picks. A feature that is in every panel "
-            "is required by the data; one that comes and goes is not. In each title: member number "
-            "and its misfit.",
+            "Single velocity models, each fitted to its own noisy picks and its own draw of the "
+            "prior. A feature that comes and goes is not decided by the picks. One that is in "
+            "every panel is decided by the picks or by the prior; the gain over the prior tells "
+            "which. All are smooth because the prior is. In each title: member number and misfit.",
             "Small sections of several members of the ensemble in one colour scale.",
         ),
         Plate(

@@ -1,4 +1,4 @@
-"""How far a result can be believed: coverage, ranks, misfits, and one sentence that says so."""
+"""How far a result can be believed: coverage, ranks, misfits, gates, and a verdict with reasons."""
 
 from seisnb.diagnostics.distance import (
     Floor,
@@ -8,6 +8,7 @@ from seisnb.diagnostics.distance import (
     sqrt_mmd_gaussian,
     squared_distances,
 )
+from seisnb.diagnostics.gates import Gate, gates
 from seisnb.diagnostics.ranks import (
     LEAST_TRUTHS,
     coverage,
@@ -17,19 +18,33 @@ from seisnb.diagnostics.ranks import (
     rank_of_truth,
     uniformity_p,
 )
+from seisnb.diagnostics.reasons import Reason, judging_misfit
 from seisnb.diagnostics.scores import crps, gaussian_crps, mean_square
 from seisnb.diagnostics.summary import diagnose
-from seisnb.diagnostics.verdicts import judging_misfit, verdict
+from seisnb.diagnostics.verdicts import (
+    Judgement,
+    judge,
+    judged,
+    told,
+    verdict,
+    verdict_level,
+)
 
 __all__ = [
     "LEAST_TRUTHS",
     "Floor",
+    "Gate",
+    "Judgement",
+    "Reason",
     "coverage",
     "crps",
     "diagnose",
     "expected_coverage",
+    "gates",
     "gaussian_crps",
     "interval_ranks",
+    "judge",
+    "judged",
     "judging_misfit",
     "mean_square",
     "median_squared_distance",
@@ -39,6 +54,8 @@ __all__ = [
     "sqrt_mmd",
     "sqrt_mmd_gaussian",
     "squared_distances",
+    "told",
     "uniformity_p",
     "verdict",
+    "verdict_level",
 ]

@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seisnb.diagnostics.verdicts import facts_of, verdict
+from seisnb.diagnostics.evidence import Evidence, spread_ratio
+from seisnb.diagnostics.verdicts import told
 
 Array = NDArray[np.float64]
 
@@ -77,7 +78,8 @@ def diagnose(ensemble: xr.Dataset) -> xr.Dataset:
         - ``check_value``, ``check_low``, ``check_high``, ``check_z`` (check), from
           :mod:`seisnb.inference.checks`.
 
-        ``attrs["verdict"]`` is :func:`verdict`'s sentence.
+        ``attrs["verdict"]`` and ``attrs["verdict_level"]`` are those of the result, or judged anew
+        where it is of an older version.
 
     References
     ----------
@@ -104,7 +106,8 @@ def diagnose(ensemble: xr.Dataset) -> xr.Dataset:
             found[name].attrs.update(units=units, long_name=long_name)
             if expected:
                 found[name].attrs["expected"] = expected
-    found.attrs = {"verdict": verdict(ensemble)}
+    level, sentences = told(ensemble)
+    found.attrs = {"verdict": "\n".join(sentences), "verdict_level": level}
     return found
 
 
@@ -129,29 +132,31 @@ def _errors(ensemble: xr.Dataset) -> dict[str, float]:
 
 def _members(ensemble: xr.Dataset, weight: Array) -> dict[str, float]:
     """How many members there are, and what they are worth."""
-    facts = facts_of(ensemble)
+    is_together = Evidence.of_settings(ensemble).is_together
     kish = 1 / float(np.sum(weight**2))
     out = {
         "n_members": float(weight.size),
         "n_effective": kish,
-        "n_independent": np.nan if facts.is_together else kish,
+        "n_independent": np.nan if is_together else kish,
     }
-    if np.isfinite(facts.spread):
-        out["spread_ratio"] = facts.spread
+    spread = spread_ratio(ensemble)
+    if np.isfinite(spread):
+        out["spread_ratio"] = spread
     return out
 
 
 def _std_ratios(ensemble: xr.Dataset) -> dict[str, float]:
     """Posterior over prior std: median over rock, with and without rays."""
     rock = ensemble["rock"].values.astype(bool)
-    ratio = ensemble["velocity_std"].values / np.maximum(ensemble["prior_std"].values, 1e-12)
+    prior = ensemble["prior_std"].values
+    ratio = ensemble["velocity_std"].values / np.where(prior > 0, prior, np.nan)
     crossed = ensemble["ray_coverage"].values > 0
     cells = {
         "std_ratio": rock,
         "std_ratio_crossed": rock & crossed,
         "std_ratio_uncrossed": rock & ~crossed,
     }
-    return {name: float(np.median(ratio[held])) for name, held in cells.items() if held.any()}
+    return {name: float(np.nanmedian(ratio[held])) for name, held in cells.items() if held.any()}
 
 
 def _left_out(residual: Array) -> xr.Dataset:

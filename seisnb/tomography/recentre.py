@@ -30,6 +30,9 @@ LEAST_SHIFT, MOST_SHIFT = 0.05, 0.5
 #: Rise of the mean chi2 per pick above which a shift is no improvement and is given up: where times
 #: are rough, a bias to leading order says little.
 MOST_RISE = 0.02
+#: Cells whose members spread less than this share of the prior's std are no measure of a shift.
+LEAST_SPREAD = 1e-3
+
 #: Fewer members neither give a standard deviation in every cell to measure the shift by nor a mean
 #: whose own noise, a standard deviation over the root of their number, is below the bias.
 LEAST_MEMBERS = 16
@@ -72,8 +75,9 @@ def recentred(
         In the same order; with new rays, times and misfits where they were moved.
     bias : float
         Largest bias of a cell's mean, to leading order, in posterior standard deviations; 0 where
-        there was none to speak of. Above :data:`MOST_SHIFT` only that much was removed, and none
-        where members would have fitted the picks worse.
+        there was none to speak of, NaN where members spread nowhere, so that it cannot be judged.
+        Above :data:`MOST_SHIFT` only that much was removed, and none where members would have
+        fitted the picks worse.
     """
     is_known = len(members) >= LEAST_MEMBERS and all(each.excess.size for each in members)
     if not is_known or ranks.any_of(handles.is_cancelled()):
@@ -83,6 +87,8 @@ def recentred(
         excess = torch.from_numpy(np.stack([member.excess for member in members]))
         shift = common_shift(excess, factor).numpy()
         size = ranks.first_says(_largest(problem, members, shift))
+    if np.isnan(size):
+        return members, size
     if size < LEAST_SHIFT:
         return members, 0.0
     shift = shift * min(1.0, MOST_SHIFT / size)
@@ -167,7 +173,7 @@ def _mean_misfit(problem: Problem, members: list[Member]) -> float:
 
 
 def _largest(problem: Problem, members: list[Member], shift: Array) -> float:
-    """Largest mean shift of a cell over the members' standard deviation there."""
+    """Largest mean shift of a cell over the members' std there; NaN if they agree."""
     prior = problem.prior
     total, squares, moved = (np.zeros(prior.mean.shape) for _ in range(3))
     for member in members:
@@ -177,4 +183,7 @@ def _largest(problem: Problem, members: list[Member], shift: Array) -> float:
         moved += prior.velocity(member.unknowns + shift)
     n = len(members)
     std = np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0) * n / (n - 1))
-    return float(np.max(np.abs(moved - total) / n / np.maximum(std, 1e-12)))
+    has_spread = std > LEAST_SPREAD * prior.velocity_std()
+    if not has_spread.any():
+        return float("nan")
+    return float(np.max((np.abs(moved - total) / n)[has_spread] / std[has_spread]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import seisnb
 from seisnb.conventions import ENSEMBLE, SURVEY, set_units
-from seisnb.diagnostics import mean_square, verdict
+from seisnb.diagnostics import judged, mean_square
 from seisnb.io.zarr_members import members_per_chunk
 from seisnb.prior import PriorConfig
 from seisnb.section import SectionGrid, to_depth_grid
@@ -229,8 +229,7 @@ def ensemble_dataset(
         dataset.attrs.update(problem.network.report(hung_mean))
     if "water_velocity" in survey.attrs:
         dataset.attrs["water_velocity"] = survey.attrs["water_velocity"]
-    dataset.attrs["verdict"] = verdict(dataset)
-    return dataset
+    return judged(dataset, velocity)
 
 
 def _time_terms(terms: TimeTerms, n_unknowns: int, members: list[Member]) -> xr.Dataset:

@@ -173,7 +173,9 @@ def ensemble_of(survey: xr.Dataset, n_members: int = 16, seed: int = 0) -> xr.Da
             "prior": json.dumps({"field": "log_velocity", "amplitude": 0.3}),
             "seed": seed,
             "survey_checksum": survey_checksum(survey),
-            "verdict": "The ensemble explains the picks within their errors (chi2/n 1.01).",
+            "verdict": "The ensemble explains the picks within their errors (chi2/n 1.01).\n"
+            "The intervals are conditional on this fake.",
+            "verdict_level": "care",
             "elapsed_seconds": 83.2,
         },
     )

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 from seisnb.conventions import InputError
 from seisnb.dashboards import TomographyDashboard, figures
 from seisnb.dashboards.diagnosis import diagnosis_rows, diagnosis_table
+from seisnb.dashboards.tomography.controller import TABS
 from seisnb.diagnostics import diagnose
 
 
@@ -134,12 +135,17 @@ def test_the_tab_says_what_to_do_then_the_verdict_then_the_table(tmp_path, monke
     assert app.controller.job.wait(30)
     assert "within their errors" in panel.verdict.value
     assert "within their errors" in app.explore_tab.words.value
-    assert panel.table.value == ""
+    assert panel.table.value == panel.gates.value == ""
+    assert "Care" in app.status.value
     app.explore_tab._folded.selected_index = 1
     assert "<table" in panel.table.value
+    assert "What every good result must meet" in panel.gates.value
     assert panel.pane.layout.display == ""
     assert panel.pane.description.endswith("look at: Members")
     assert panel.pane.model.select_one({"name": "share"}) is not None
+    app.tabs.selected_index = TABS.index("run")
+    assert "Care" in app.run_tab.words.value
+    assert "within their errors" in app.run_tab.words.value
 
 
 def test_the_tab_escapes_and_shows_an_older_ensemble():
@@ -151,6 +157,8 @@ def test_the_tab_escapes_and_shows_an_older_ensemble():
     assert "<img" not in tab.words.value
     assert "<img" not in panel.verdict.value
     assert "&lt;img" in panel.verdict.value
+    assert "▲</span> Care" in panel.verdict.value
+    assert "▲</span> Care" in tab.words.value
     assert panel.pane.layout.display == "none"
     assert "Leakage" in panel.table.value
 

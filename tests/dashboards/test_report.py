@@ -60,6 +60,7 @@ def land_text(land):
 
 def test_names_from_files_are_text_and_nothing_else(hostile):
     assert hostile.text.count(HOSTILE) >= 6
+    assert "▲ Care" in hostile.text
     assert not [tag for tag, _ in hostile.tags if tag == "img"]
     assert not [a for _, attrs in hostile.tags for a in attrs if a.startswith("on")]
 
@@ -132,6 +133,46 @@ def test_settings_have_units_and_long_tables_are_summed_up(land):
     shown = report.shown_settings(land.assign_attrs(prior=prior), "prior", PriorConfig)
     assert shown["length depth"] == "0.0009333 km"
     assert shown["profile"] == "4 values, (0, 0.5) to (0.02, 3.25) km, km/s"
+
+
+def test_level_and_all_reasons_are_shown_by_word_and_symbol(land):
+    sentences = ["The <b>first</b> reason: raise n_steps.", "The second: use more.", "Conditional."]
+    for level, word, symbol in (("good", "Good", "✓"), ("care", "Care", "▲"), ("bad", "Bad", "✕")):
+        shown = land.assign_attrs(verdict="\n".join(sentences), verdict_level=level)
+        page = Page(report.report_html(shown))
+        assert f"{symbol} {word}" in page.text.replace("\xa0", " ")
+        assert all(each in page.text for each in sentences)
+        boxes = [a for tag, a in page.tags if "seisnb-judged" in a.get("class", "")]
+        assert [box["class"] for box in boxes] == [f"seisnb-judged {level}"]
+
+
+def test_an_older_verdict_is_not_believed(land):
+    older = land.assign_attrs(verdict="Everything is fine.")
+    del older.attrs["verdict_level"]
+    text = Page(report.report_html(older)).text
+    assert "Everything is fine." not in text
+    assert "▲ Care" in text or "✕ Bad" in text
+    assert "The intervals are conditional on" in text
+
+
+def test_gates_have_a_table_with_what_is_allowed(land):
+    text = Page(report.report_html(land)).text
+    start = text.index("What every good result must meet")
+    assert text.index("How far to believe it") < start
+    assert start < text.index("What is good, and what each figure means")
+    part = text[start:]
+    assert "Distinct members 16 16 ✓ yes" in part
+    assert "? not known" in part  # the fake has no objective
+    equal = land.copy(deep=True)
+    equal["velocity"].values[3] = equal["velocity"].values[7]
+    part = Page(report.report_html(equal)).text
+    assert "Distinct members 15 16 ✕ no Only 15 of 16 members are distinct models" in part
+
+
+def test_no_caption_claims_more_than_is_known(land):
+    text = Page(report.report_html(land)).text
+    assert "required by the data" not in text
+    assert "is the result." not in text.split("Gain over the prior")[0]
 
 
 def test_cancelled_run_is_said(land, land_text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,9 @@ def test_the_synthetic_marine_line(tmp_path):
     report = (tmp_path / "report.html").read_text()
     assert ensemble.attrs["title"] in report
     said = texts(executed)
-    assert ensemble.attrs["verdict"] in said
+    assert f"Verdict: {ensemble.attrs['verdict_level'].upper()}" in said
+    for sentence in ensemble.attrs["verdict"].splitlines():
+        assert escape(sentence) in said
     assert "holds the truth in" in said
     assert "[report.html](report.html)" in said
     assert executed.stat().st_size < 2_000_000

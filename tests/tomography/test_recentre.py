@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,13 @@ from seisnb.dashboards.report import report_html
 from seisnb.diagnostics import diagnose
 from seisnb.handles import Progress
 from seisnb.tomography import invert
-from seisnb.tomography.recentre import LEAST_MEMBERS, LEAST_SHIFT, MOST_SHIFT
+from seisnb.tomography.recentre import (
+    LEAST_MEMBERS,
+    LEAST_SHIFT,
+    LEAST_SPREAD,
+    MOST_SHIFT,
+    _largest,
+)
 from seisnb.traveltime.base import pick_geometry
 from seisnb.traveltime.grid import referee_times
 from seisnb.traveltime.referee import Referee
@@ -170,3 +177,35 @@ def test_a_cancelled_run_is_neither_moved_nor_checked_says_so_and_goes_on(
     assert ("smaller than asked for" in said) == (when == "while fitted")
     again = invert(line.survey, PRIOR, config(n_members=LEAST_MEMBERS), checkpoint=tmp_path)
     same_result(again, whole)
+
+
+def _problem_and_members(line: Line, spread: float) -> tuple[Any, list[Any]]:
+    """Members around the prior's mean; their spread in units of the prior's."""
+    rng = np.random.default_rng(0)
+    unknowns = spread * rng.standard_normal((LEAST_MEMBERS, line.prior.n_unknowns))
+    return SimpleNamespace(prior=line.prior), [SimpleNamespace(unknowns=each) for each in unknowns]
+
+
+def test_a_shift_is_not_judged_by_members_that_agree(line: Line) -> None:
+    """Nothing is divided by a std of zero: it is not known then."""
+    shift = np.full(line.prior.n_unknowns, 0.01)
+    for spread in (0.0, 1e-7, 0.1 * LEAST_SPREAD):
+        assert np.isnan(_largest(*_problem_and_members(line, spread), shift))
+    found = _largest(*_problem_and_members(line, 1.0), shift)
+    assert 0 < found < 1
+    # cells of no spread are left out, the others are judged as before
+    problem, members = _problem_and_members(line, 1.0)
+    with_zeros = problem.prior.velocity
+    fixed = with_zeros(np.zeros(line.prior.n_unknowns))
+
+    def still(unknowns: np.ndarray) -> np.ndarray:
+        velocity = with_zeros(unknowns).copy()
+        velocity[:3] = fixed[:3] + 0.1 * (unknowns[0] == members[0].unknowns[0] + shift[0])
+        return velocity
+
+    half = SimpleNamespace(
+        prior=SimpleNamespace(
+            velocity=still, mean=line.prior.mean, velocity_std=line.prior.velocity_std
+        )
+    )
+    assert _largest(half, members, shift) < 10

@@ -40,6 +40,7 @@ from seisnb.dashboards.tomography.session import (
 )
 from seisnb.dashboards.tomography.state import TomographyState
 from seisnb.dashboards.traits import DatasetTrait
+from seisnb.dashboards.verdict_box import verdict_line
 from seisnb.handles import Progress
 from seisnb.io import (
     open_ensemble,
@@ -376,7 +377,7 @@ class TomographyController(Controller):
             n = sum(name.startswith("run ") for name in self._runs) + 1
             self._take_run(ensemble, asked, f"run {n}")
             self.history.record("run the inversion")
-            self.note = str(ensemble.attrs.get("verdict", ""))
+            self.note = verdict_line(ensemble)
 
     def _take_run(self, ensemble: xr.Dataset, asked: Asked | None, name: str) -> None:
         """Make an ensemble the one on show."""

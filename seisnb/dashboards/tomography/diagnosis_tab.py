@@ -1,17 +1,16 @@
-"""The diagnostics of a tomography dashboard: verdict, figures, table."""
+"""The diagnostics of a tomography dashboard: verdict, gates, figures, table."""
 
 from __future__ import annotations
-
-from html import escape
 
 import ipywidgets as widgets
 from bokeh.layouts import row
 
 from seisnb.dashboards import figures
-from seisnb.dashboards.diagnosis import diagnosis_rows, diagnosis_table
+from seisnb.dashboards.diagnosis import diagnosis_rows, diagnosis_table, gate_table
 from seisnb.dashboards.looks import words
 from seisnb.dashboards.pane import BokehPane
 from seisnb.dashboards.tomography.controller import TomographyController
+from seisnb.dashboards.verdict_box import verdict_html
 
 _EMPTY = "Run the inversion to see how far its result can be believed."
 _STYLE = """<style>
@@ -21,13 +20,11 @@ _STYLE = """<style>
 .seisnb-diagnosis th, .seisnb-diagnosis td { text-align: left; vertical-align: top;
   padding: 3px 12px 3px 0; border-bottom: 1px solid #ddd; }
 .seisnb-diagnosis strong { color: #a1161b; }
-.seisnb-diagnosis .verdict { font-size: 15px; border-left: 5px solid #1c5460;
-  background: #eef4f5; color: #1a1a1a; padding: 8px 12px; margin: 4px 0 10px; }
 </style>"""
 
 
 class DiagnosisPanel:
-    """How far the latest result can be believed, in one sentence, two figures and a table.
+    """How far the latest result can be believed: verdict, gates, two figures, and a table.
 
     Parameters
     ----------
@@ -37,9 +34,9 @@ class DiagnosisPanel:
 
     def __init__(self, controller: TomographyController) -> None:
         self.controller = controller
-        self.verdict, self.table = words(), words()
+        self.verdict, self.gates, self.table = words(), words(), words()
         self.pane = BokehPane(description=_EMPTY)
-        self.widget = widgets.VBox([self.verdict, self.pane, self.table])
+        self.widget = widgets.VBox([self.verdict, self.gates, self.pane, self.table])
         self.widget.add_class("seisnb-diagnosis")
         self._is_open = False
         controller.observe(controller.guarded(self._draw), "ensemble")
@@ -54,13 +51,13 @@ class DiagnosisPanel:
         ensemble = self.controller.ensemble
         self.pane.layout.display = "none"
         if ensemble is None:
-            self.verdict.value, self.table.value = f"{_STYLE}{_EMPTY}", ""
+            self.verdict.value = f"{_STYLE}{_EMPTY}"
+            self.gates.value = self.table.value = ""
             return
-        sentence = str(ensemble.attrs.get("verdict") or "No verdict was recorded.")
-        self.verdict.value = f'{_STYLE}<p class="verdict">{escape(sentence)}</p>'
+        self.verdict.value = f"{_STYLE}{verdict_html(ensemble)}"
         if not self._is_open:
             return
-        self.table.value = diagnosis_table(ensemble)
+        self.gates.value, self.table.value = gate_table(ensemble), diagnosis_table(ensemble)
         if {"left_out_residual", "check_z"} <= set(ensemble):
             doubtful = [each.name for each in diagnosis_rows(ensemble) if not each.is_good]
             told = f"look at: {', '.join(doubtful)}" if doubtful else "all as they should be"

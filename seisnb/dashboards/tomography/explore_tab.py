@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -20,6 +19,7 @@ from seisnb.dashboards.section_view import SectionView
 from seisnb.dashboards.state import SECTION_TRAITS
 from seisnb.dashboards.tomography.controller import TABS, TomographyController
 from seisnb.dashboards.tomography.diagnosis_tab import DiagnosisPanel
+from seisnb.dashboards.verdict_box import verdict_html
 
 _EMPTY = "Run the inversion, or open a result, to see the section."
 
@@ -102,8 +102,7 @@ class ExploreTab(InSight):
         if is_empty:
             self.words.value = empty_html(_EMPTY)
             return
-        verdict = escape(str(ensemble.attrs.get("verdict") or "No verdict was recorded."))
-        self.words.value = f'<p class="seisnb-verdict">{verdict}</p>'
+        self.words.value = verdict_html(ensemble, folded=True)
         self.view.show(self.controller.section())
         self._draw_residuals()
 

@@ -23,6 +23,7 @@ from seisnb.dashboards.section_data import (
 )
 from seisnb.dashboards.section_view import SectionView
 from seisnb.dashboards.tomography.controller import TABS, TomographyController
+from seisnb.dashboards.verdict_box import verdict_html
 from seisnb.handles import Progress
 
 _EMPTY = "Run the inversion: its members appear here one by one."
@@ -51,7 +52,7 @@ class RunTab(InSight):
         self._waiting: list[Progress] = []
         self._lock = threading.RLock()
         self._survey: xr.Dataset | None = None
-        self._total = 0
+        self._total, self._verdict = 0, ""
         self._hide()
         controller.live.append(self._on_progress)
         controller.job.observe(controller.guarded(self._on_status), "status")
@@ -61,10 +62,13 @@ class RunTab(InSight):
 
     def _on_status(self) -> None:
         if self.controller.job.status == "running":
-            self._chi2, self._n_shown, self._waiting = [], 0, []
+            self._chi2, self._n_shown, self._waiting, self._verdict = [], 0, [], ""
             self._survey = self.controller.survey
             self._hide()
         else:
+            ensemble = self.controller.ensemble
+            if self.controller.job.status == "done" and ensemble is not None:
+                self._verdict = verdict_html(ensemble, folded=True)
             self.refresh()
 
     def _on_progress(self, progress: Progress) -> None:
@@ -88,6 +92,8 @@ class RunTab(InSight):
                 total = self._total if not is_over else len(self._chi2)
                 if is_over or time.monotonic() - self._last > PAUSE or len(waiting) > 1:
                     self._draw_misfit(total)
+            if is_over and self._verdict:
+                self.words.value = self._verdict
 
     def _add(self, progress: Progress) -> None:
         """One member more on the section."""
