@@ -169,7 +169,7 @@ def invert(
             mean = fill_velocity(velocity, problem, found, depth)
             return ensemble_dataset(
                 problem, peak, found, depth, velocity, mean,
-                bias=bias, asked=prior, judged=judged,
+                bias=bias, asked=prior, start=judged,
                 elapsed=time.monotonic() - started, is_cancelled=is_cancelled,
                 n_failed=n_made - len(found),
             )  # fmt: skip

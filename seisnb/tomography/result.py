@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import seisnb
 from seisnb.conventions import ENSEMBLE, SURVEY, set_units
-from seisnb.diagnostics import judged, mean_square
+from seisnb.diagnostics import mean_square
 from seisnb.io.zarr_members import members_per_chunk
 from seisnb.prior import PriorConfig
 from seisnb.section import SectionGrid, to_depth_grid
@@ -103,7 +103,7 @@ def ensemble_dataset(
     *,
     asked: PriorConfig,
     bias: float,
-    judged: Judged,
+    start: Judged,
     elapsed: float,
     is_cancelled: bool,
     n_failed: int,
@@ -128,7 +128,7 @@ def ensemble_dataset(
         The prior as it was given, with what was left open.
     bias : float
         Bias that the members were moved for, in posterior standard deviations.
-    judged : Judged
+    start : Judged
         What the independent solver and the model's edges say of the most probable model.
     elapsed : float
         Wall time [s].
@@ -142,7 +142,7 @@ def ensemble_dataset(
     predicted = np.stack([member.predicted for member in members])
     target = problem.target
     added = torch.stack([target.added(torch.from_numpy(m.unknowns)) for m in members])
-    mean_referee = judged.referee.times(hung_mean, judged.referee_cell) + added.mean(0).numpy()
+    mean_referee = start.referee.times(hung_mean, start.referee_cell) + added.mean(0).numpy()
     scale = np.array([float(member.sigma_scale.item()) for member in members])
     sigma = std * scale[:, None]
     section = ("depth", "easting")
@@ -158,8 +158,8 @@ def ensemble_dataset(
             "predicted_time": (("particle", "pick"), predicted),
             "residual": ("pick", time - predicted.mean(axis=0)),
             "chi2_ray": ("particle", mean_square(time - predicted, sigma)),
-            "floor_ray_share": ((), judged.on_floor),
-            "side_ray_share": ((), judged.on_sides),
+            "floor_ray_share": ((), start.on_floor),
+            "side_ray_share": ((), start.on_sides),
             "rms_referee_mean": ((), np.sqrt(np.mean((time - mean_referee) ** 2))),
             "sigma_scale": ("particle", scale),
             "is_converged": (
@@ -217,9 +217,9 @@ def ensemble_dataset(
             "seed": problem.config.seed,
             "survey_checksum": survey_checksum(survey),
             "recentred_bias_std": bias,
-            "referee_cell_km": judged.referee_cell,
-            "referee_error_seconds": judged.referee_error,
-            "refined": "; ".join(judged.notes),
+            "referee_cell_km": start.referee_cell,
+            "referee_error_seconds": start.referee_error,
+            "refined": "; ".join(start.notes),
             "elapsed_seconds": elapsed,
             "cancelled": int(is_cancelled),
             "n_failed": n_failed,
