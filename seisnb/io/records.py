@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from seisnb.conventions import FileFormatError
 
 Array = NDArray[np.float64]
 
@@ -20,6 +23,7 @@ class PickRow:
 
     A depth of NaN means that the file gives none; the caller's surface supplies it.
     ``pick_std``, ``shot`` and ``receiver`` are None where the file has no column for them.
+    Northings are 0 in formats that know only a position along the line.
     """
 
     line: int
@@ -33,6 +37,8 @@ class PickRow:
     used: bool = True
     shot: int | None = None
     receiver: int | None = None
+    shot_northing: float = 0.0
+    receiver_northing: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +55,16 @@ class PickFile:
         Codes that are first arrivals by the format's own rule; None leaves it to the caller.
     surface : tuple of Array or None
         Easting and depth [km] of the rock's surface, where the file holds it.
+    points : Array or None, (n, 3)
+        Easting, northing and depth [km] of all points of a file that lists them apart from the
+        picks, those without a pick included.
+    topography : Array or None, (n, 3)
+        The same of points on the surface that are no shots or receivers; the surface then runs
+        through them and all points above or beyond them.
+    is_projected : bool
+        Eastings already are distances along the line, northings distances across it.
+    needs_surface : FileFormatError or None
+        Raised unless the caller gives a surface: the file holds one that is not understood.
     water_velocity : float or None
         Velocity of the water [km/s], where the file holds it.
     title : str
@@ -59,6 +75,10 @@ class PickFile:
     notes: list[str] = field(default_factory=list)
     first_arrivals: frozenset[str] | None = None
     surface: tuple[Array, Array] | None = None
+    points: Array | None = None
+    topography: Array | None = None
+    is_projected: bool = False
+    needs_surface: FileFormatError | None = None
     water_velocity: float | None = None
     title: str = ""
 
@@ -66,6 +86,35 @@ class PickFile:
         """Phase codes with their number of picks, empty for a format without codes."""
         counts = Counter(row.phase for row in self.rows)
         return {code: counts[code] for code in sorted(counts, key=_by_number) if code != NO_PHASE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """What a caller says of a file that the file itself may leave open.
+
+    Attributes
+    ----------
+    on_bad : str
+        "raise" or "drop": what to do with a bad pick.
+    length_unit : str or None
+        "m" or "km".
+    time_unit : str or None
+        "s" or "ms".
+    vertical : str or None
+        What the vertical coordinate is: "elevation" (positive up) or "depth" (positive down).
+    shots, receivers : Path or None
+        Files that list the positions of shots and receivers.
+    folder : Path
+        Where the pick file lies.
+    """
+
+    on_bad: str = "raise"
+    length_unit: str | None = None
+    time_unit: str | None = None
+    vertical: str | None = None
+    shots: Path | None = None
+    receivers: Path | None = None
+    folder: Path = Path()
 
 
 def _by_number(code: str) -> tuple[int, int, str]:
