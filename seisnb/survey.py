@@ -236,6 +236,11 @@ def offset_across(survey: xr.Dataset) -> Array:
     return np.zeros(survey.sizes["pick"])
 
 
+def horizontal_distance(survey: xr.Dataset) -> Array:
+    """Distance on the map from shot to receiver of every pick, (pick,) [km]."""
+    return np.hypot(offset(survey), offset_across(survey))
+
+
 def survey_checksum(survey: xr.Dataset) -> str:
     """SHA-256 of all numbers that an inversion depends on (positions, times, sigmas, mutes)."""
     digest = hashlib.sha256()
@@ -350,7 +355,7 @@ def _check_velocities(survey: xr.Dataset, where: str) -> None:
     """Straight-line velocities must be those of rock: a factor of 1000 is a unit error."""
     used = survey["used"].values.astype(bool)
     distance = np.hypot(
-        np.hypot(offset(survey), offset_across(survey)),
+        horizontal_distance(survey),
         _values(survey, "receiver_depth") - _values(survey, "shot_depth"),
     )
     apparent = (distance / _values(survey, "travel_time"))[used]
