@@ -175,19 +175,18 @@ def _above_buried(
     """The profile through the ends that are not buried, wide enough for rays around the others."""
     wanted = ("shot", "receiver") if buried == "both" else (buried,)
     hidden = np.concatenate([ends[kind] for kind in wanted])
-    # points that hold no buried end stand on the surface, those without a pick included
-    below = set(map(tuple, hidden.tolist()))
-    open_air = [place for place in everything.tolist() if tuple(place) not in below]
+    # points without a pick may be in the hole as well
+    open_air = [places for kind, places in ends.items() if kind not in wanted]
     if open_air:
-        x, z = _upper(np.array(open_air))
+        x, z = _upper(open_air[0])
         source = "through the points that are not"
     else:
         top = min(float(hidden[:, 1].min()), 0.0)
         x, z = np.array([float(hidden[0, 0])]), np.array([top])
         source = f"level at depth {top:g} km"
-    over = hidden[:, 1] < np.interp(hidden[:, 0], x, z) - ROUNDING
+    over = everything[:, 1] < np.interp(everything[:, 0], x, z) - ROUNDING
     if over.any():
-        x, z = _upper(np.concatenate([np.stack([x, z], axis=1), hidden[over]]))
+        x, z = _upper(np.concatenate([np.stack([x, z], axis=1), everything[over]]))
     low, high = float(everything[:, 0].min()), float(everything[:, 0].max())
     under = hidden[:, 1] - np.interp(hidden[:, 0], x, z)
     depth = float(under.max())

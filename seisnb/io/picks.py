@@ -19,9 +19,9 @@ from seisnb.io.ground import BURIED, Buried, natural_surface
 from seisnb.io.lines import TextFile, read_text
 from seisnb.io.phases import Phases, select_phases
 from seisnb.io.pick_std import PickStd, as_pick_std
-from seisnb.io.records import NO_PHASE, Array, PickFile, PickRow, ReadOptions
+from seisnb.io.records import NO_PHASE, Array, PickFile, PickRow, ReadOptions, StraightLine
 from seisnb.io.sgt import format_sgt
-from seisnb.io.straight_line import StraightLine, offsets_across, straighten
+from seisnb.io.straight_line import offsets_across, straighten
 from seisnb.io.surface import Surface, read_surface
 from seisnb.io.table import format_table
 from seisnb.io.units import CHOICES
@@ -96,7 +96,8 @@ def read_picks(
     surface : path, DataArray or array_like, optional
         The rock's surface (topography or sea floor), see :func:`read_surface`: easting and depth
         [km], depth positive down. Without it the surface runs through the file's points, except
-        buried ones. For points that are projected onto a line, easting is the distance along it.
+        buried ones. For points that are projected onto a line, easting is the distance along it,
+        unless the file has northings too.
     instrument : {"shot", "receiver"}
         At sea, and where the file has no depths: which end stands on the sea floor. The other
         is at the sea surface. ``"shot"`` is the custom of marine ``tx.in`` files, whose shot
@@ -163,7 +164,7 @@ def read_picks(
     where = f"read_picks: {text.name}"
     notes = [*text.notes, *parsed.notes]
     parsed, line = straighten(parsed, where, notes)
-    profile = parsed.surface if surface is None else read_surface(surface, where=where)
+    profile = parsed.surface if surface is None else read_surface(surface, where=where, line=line)
     if surface is not None and parsed.surface is not None:
         notes.append("The surface given by the caller was used, not the file's.")
     if surface is None and parsed.needs_surface is not None:
@@ -184,7 +185,7 @@ def read_picks(
     if profile is None:
         profile = natural_surface(rows, parsed.points, parsed.topography, buried, where, notes)
     name = title or parsed.title or text.stem
-    return _survey(rows, profile, water, buried, line, name, text, notes, where)
+    return _survey(rows, profile, water, buried or parsed.buried, line, name, text, notes, where)
 
 
 def write_picks(survey: xr.Dataset, path: str | Path, format: str | None = None) -> None:
@@ -272,7 +273,7 @@ def _survey(
     rows: list[PickRow],
     profile: tuple[Array, Array],
     water_velocity: float | None,
-    buried: Buried | None,
+    buried: str | None,
     line: StraightLine | None,
     title: str,
     text: TextFile,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,31 @@ Array = NDArray[np.float64]
 
 #: A phase code meaning that the format has none.
 NO_PHASE = ""
+#: Positions along a line are kept to a micrometre, so that equal ones stay equal.
+DIGITS = 9
+
+
+@dataclass(frozen=True)
+class StraightLine:
+    """A line on the map.
+
+    Attributes
+    ----------
+    easting, northing : float
+        Where distances along it begin [km].
+    azimuth : float
+        Its direction, clockwise from north [degrees].
+    """
+
+    easting: float
+    northing: float
+    azimuth: float
+
+    def along_across(self, easting: Array, northing: Array) -> tuple[Array, Array]:
+        """Distances along the line, and across it to its left [km]."""
+        sine, cosine = math.sin(math.radians(self.azimuth)), math.cos(math.radians(self.azimuth))
+        x, y = easting - self.easting, northing - self.northing
+        return np.round(x * sine + y * cosine, DIGITS), np.round(y * sine - x * cosine, DIGITS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +93,10 @@ class PickFile:
         Raised unless the caller gives a surface: the file holds one that is not understood.
     water_velocity : float or None
         Velocity of the water [km/s], where the file holds it.
+    buried : str or None
+        Which ends of picks stand in boreholes, where the file says it.
+    line : StraightLine or None
+        Where the line lies on the map, where the file says it.
     title : str
         Title, where the file holds one.
     """
@@ -80,6 +110,8 @@ class PickFile:
     is_projected: bool = False
     needs_surface: FileFormatError | None = None
     water_velocity: float | None = None
+    buried: str | None = None
+    line: StraightLine | None = None
     title: str = ""
 
     def phase_counts(self) -> dict[str, int]:

@@ -163,12 +163,17 @@ def format_sgt(survey: xr.Dataset) -> str:
     Raises
     ------
     InputError
-        The survey is at sea: the format cannot hold a water velocity.
+        The survey is at sea or its line is crooked: the format cannot hold that.
     """
     if "water_velocity" in survey.attrs:
         raise InputError(
             "write_picks: the survey has a water velocity, which an .sgt file cannot hold. "
             "Write a .csv file."
+        )
+    if "offset_across" in survey:
+        raise InputError(
+            "write_picks: the survey has distances across its line (offset_across), which an .sgt "
+            "file cannot hold. Write a .csv file."
         )
     ends = [
         np.stack([survey[f"{kind}_easting"].values, survey[f"{kind}_depth"].values], axis=1)

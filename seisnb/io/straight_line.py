@@ -11,44 +11,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from seisnb.conventions import GeometryError
-from seisnb.io.records import Array, PickFile, PickRow
+from seisnb.io.records import DIGITS, Array, PickFile, PickRow, StraightLine
 
 #: Points may lie this far off the line [share of its length].
 MOST_OFF_LINE = 0.15
 #: From here on the note warns [share of the line's length].
 FAR_OFF_LINE = 0.03
-#: Positions are kept to a micrometre, so that equal ones stay equal.
-_DIGITS = 9
 #: Distances across the line below this are rounding [km].
 ROUNDING = 1e-6
-
-
-@dataclass(frozen=True)
-class StraightLine:
-    """A line on the map.
-
-    Attributes
-    ----------
-    easting, northing : float
-        Where distances along it begin [km].
-    azimuth : float
-        Its direction, clockwise from north [degrees].
-    """
-
-    easting: float
-    northing: float
-    azimuth: float
-
-    def along_across(self, easting: Array, northing: Array) -> tuple[Array, Array]:
-        """Distances along the line, and across it to its left [km]."""
-        sine, cosine = math.sin(math.radians(self.azimuth)), math.cos(math.radians(self.azimuth))
-        x, y = easting - self.easting, northing - self.northing
-        return np.round(x * sine + y * cosine, _DIGITS), np.round(y * sine - x * cosine, _DIGITS)
 
 
 def straighten(
@@ -78,7 +53,7 @@ def straighten(
         Points farther than :data:`MOST_OFF_LINE` off the line.
     """
     if parsed.is_projected or not parsed.rows:
-        return parsed, None
+        return parsed, parsed.line
     places = np.unique(_ends(parsed.rows), axis=0)
     northing = places[:, 1]
     if np.ptp(northing) <= ROUNDING:
@@ -117,7 +92,7 @@ def _best_line(places: Array) -> StraightLine:
     direction = direction * np.sign(first)
     along = (places - centre) @ direction
     start = centre + along.min() * direction
-    azimuth = round(math.degrees(math.atan2(direction[0], direction[1])), _DIGITS) % 360.0
+    azimuth = round(math.degrees(math.atan2(direction[0], direction[1])), DIGITS) % 360.0
     return StraightLine(float(start[0]), float(start[1]), azimuth)
 
 

@@ -7,6 +7,7 @@ pick. Fields are separated by commas (semicolons and tabs are understood), decim
     # water_velocity_km_s = 1.5
     # surface_km = 0.0 1.20
     # surface_km = 60.0 1.45
+    # buried = receiver
     shot_easting_km,shot_depth_km,receiver_easting_km,receiver_depth_km,travel_time_s,pick_std_s
     10.0,1.25,14.2,0.0,2.507,0.02
 
@@ -32,7 +33,8 @@ column                                             meaning
 ``_m`` may stand for ``_km`` and ``_ms`` for ``_s``. Other columns are ignored and reported, unless
 their name looks like a misspelt one. Comments carry what is not a column: the title, the velocity
 of the water, ``first_arrivals = 1 5`` (codes of the phase column that are first arrivals), and one
-``surface_km = easting depth`` for each point of the surface profile.
+``surface_km = easting depth`` for each point of the surface profile, which ends of picks stand in
+boreholes (``buried``), and where a line lies on the map (``line_km = easting northing azimuth``).
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ import xarray as xr
 
 from seisnb.conventions import SURVEY
 from seisnb.io.lines import Line, TextFile, keep_good, listed, shown
-from seisnb.io.records import NO_PHASE, PickFile, PickRow
+from seisnb.io.records import NO_PHASE, PickFile, PickRow, StraightLine
 
 _LENGTHS = {"km": 1.0, "m": 1e3}
 _TIMES = {"s": 1.0, "ms": 1e3}
@@ -123,7 +125,7 @@ def parse_table(text: TextFile, *, on_bad: str = "raise") -> PickFile:
         said,
         rows=parsed,
         first_arrivals=said.first_arrivals or only,
-        is_projected="offset_across" in header.columns,
+        is_projected="offset_across" in header.columns or said.line is not None,
     )
 
 
@@ -134,6 +136,11 @@ def format_table(survey: xr.Dataset) -> str:
         comments.append(f"# title = {' '.join(str(survey.attrs['title']).split())}")
     if "water_velocity" in survey.attrs:
         comments.append(f"# water_velocity_km_s = {float(survey.attrs['water_velocity'])!r}")
+    if "buried" in survey.attrs:
+        comments.append(f"# buried = {survey.attrs['buried']}")
+    if "line_azimuth" in survey.attrs:
+        place = [survey.attrs[f"line_{name}"] for name in ("easting", "northing", "azimuth")]
+        comments.append(f"# line_km = {' '.join(repr(float(value)) for value in place)}")
     comments += [
         f"# surface_km = {float(x)!r} {float(z)!r}"
         for x, z in zip(
@@ -277,6 +284,8 @@ def _comments(lines: list[Line], notes: list[str]) -> PickFile:
     title = ""
     water_velocity: float | None = None
     first: frozenset[str] | None = None
+    buried: str | None = None
+    placed: StraightLine | None = None
     profile: list[tuple[float, float]] = []
     for line in lines:
         key, equals, value = line.comment.partition("=")
@@ -288,6 +297,16 @@ def _comments(lines: list[Line], notes: list[str]) -> PickFile:
                 title = value.strip()
             case "water_velocity_km_s":
                 water_velocity = entry.real(0, "water velocity")
+            case "buried":
+                buried = value.strip()
+                if buried not in ("shot", "receiver", "both"):
+                    raise entry.error(f"buried is {shown(buried)}", "shot, receiver or both")
+            case "line_km":
+                placed = StraightLine(
+                    entry.real(0, "easting of the line's beginning"),
+                    entry.real(1, "northing of the line's beginning"),
+                    entry.real(2, "azimuth of the line"),
+                )
             case "first_arrivals":
                 first = frozenset(entry.fields)
             case "surface_km":
@@ -299,5 +318,7 @@ def _comments(lines: list[Line], notes: list[str]) -> PickFile:
         first_arrivals=first,
         surface=(easting, depth) if profile else None,
         water_velocity=water_velocity,
+        buried=buried,
+        line=placed,
         title=title,
     )

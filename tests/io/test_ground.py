@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from seisnb.conventions import GeometryError
-from seisnb.io import read_picks
+from seisnb.conventions import FileFormatError, GeometryError
+from seisnb.io import read_picks, write_picks
+from seisnb.survey import survey_checksum
 
 Write = Callable[[str, str | bytes], Path]
 Notes = Callable[[xr.Dataset], list[str]]
@@ -124,3 +125,27 @@ def test_boreholes_at_sea(write: Write) -> None:
         read_picks(path, pick_std="1%", surface=floor, water_velocity=1.5)
     survey = read_picks(path, pick_std="1%", surface=floor, water_velocity=1.5, buried="receiver")
     np.testing.assert_allclose(survey["receiver_depth"], [1.3, 1.3, 1.2])
+
+
+def test_points_of_a_hole_without_a_pick_are_no_surface(write: Write) -> None:
+    text = (
+        "6\n#x depth\n0 0\n20 0\n10 5\n10.01 10\n10.02 15\n10.03 20\n4\n#s g t err\n"
+        "1 3 0.006 .0001\n2 3 0.006 .0001\n1 5 0.009 .0001\n2 5 0.009 .0001\n"
+    )
+    survey = read_picks(write("a.sgt", text), buried="receiver")
+    assert (survey["surface_depth"] == 0).all()
+
+
+def test_it_survives_writing(write: Write, tmp_path: Path) -> None:
+    text = ENDS + "0 0 500 1300 700\n100 0 500 1300 650\n300 0 500 1200 600\n"
+    floor = ([-1, 2], [1.0, 1.0])
+    before = read_picks(
+        write("a.txt", text), pick_std="1%", surface=floor, water_velocity=1.5, buried="receiver"
+    )
+    write_picks(before, tmp_path / "b.csv")
+    after = read_picks(tmp_path / "b.csv")
+    assert after.attrs["buried"] == "receiver"
+    assert survey_checksum(after) == survey_checksum(before)
+    wrong = (tmp_path / "b.csv").read_text().replace("buried = receiver", "buried = all")
+    with pytest.raises(FileFormatError, match="buried is 'all'; expected shot, receiver or both"):
+        read_picks(write("c.csv", wrong))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from seisnb.conventions import FileFormatError, GeometryError
+from seisnb.conventions import FileFormatError, GeometryError, InputError
 from seisnb.io import read_picks, write_picks
 from seisnb.survey import offset, offset_across, survey_checksum
 
@@ -93,9 +93,28 @@ def test_it_survives_writing(write: Write, tmp_path: Path) -> None:
     after = read_picks(tmp_path / "b.csv")
     np.testing.assert_array_equal(after["offset_across"], before["offset_across"])
     assert survey_checksum(after) == survey_checksum(before)
+    for name in ("line_easting", "line_northing", "line_azimuth"):
+        assert after.attrs[name] == before.attrs[name]
+    with pytest.raises(InputError, match="offset_across., which an .sgt file cannot hold. Write a"):
+        write_picks(before, tmp_path / "b.sgt")
     flat = before.drop_vars("offset_across")
     assert survey_checksum(flat) != survey_checksum(before)
     assert not offset_across(flat).any()
+
+
+def test_topography_on_the_map(write: Write) -> None:
+    points = straight(60.0)
+    path = write("a.txt", table(points[::6], points))
+    rows = [f"{x:.4f} {y:.4f} {600 + i}" for i, (x, y) in enumerate(points)]
+    surface = write("s.txt", "easting_m northing_m elevation_m\n" + "\n".join(rows) + "\n")
+    survey = read_picks(path, pick_std="1%", surface=surface)
+    at = survey["receiver_easting"].values
+    np.testing.assert_allclose(survey["receiver_depth"], -0.6 - at / 4.0, atol=1e-6)
+    along = write("b.txt", "sx_m gx_m t_ms\n0 5 4.1\n0 9 7.2\n")
+    with pytest.raises(
+        GeometryError, match="s.txt has northings, but the picks have positions along"
+    ):
+        read_picks(along, pick_std="1%", surface=surface)
 
 
 def test_our_own_table_holds_northings(write: Write) -> None:

@@ -13,6 +13,7 @@ from seisnb.io import read_picks
 from seisnb.outliers import suspects
 from seisnb.profile import profile_from_picks
 from seisnb.section import SectionGrid, section_grid
+from seisnb.survey import make_survey
 from seisnb.tomography import TomographyConfig, invert
 from seisnb.traveltime.analytic import travel_time_linear_gradient
 from seisnb.traveltime.base import pick_geometry
@@ -137,6 +138,20 @@ def test_water_above_a_borehole_is_no_rock(tmp_path: Path) -> None:
     profile = profile_from_picks(survey)
     found = np.interp([0.2, 0.5, 0.8], profile.depth, profile.velocity)
     np.testing.assert_allclose(found, 3.0, rtol=0.02)
+
+
+def test_airgun_shots_over_a_borehole() -> None:
+    """Brute force over entry points of straight rays through a level sea floor."""
+    shot, receiver = (a.ravel() for a in np.meshgrid(np.linspace(-0.4, 0.4, 9), [1.2, 1.5, 1.9]))
+    entry = np.linspace(-0.5, 0.5, 20_001)[:, None]
+    truth = (np.hypot(entry - shot, 1.0) / 1.5 + np.hypot(entry, receiver - 1.0) / 3.0).min(axis=0)
+    survey = make_survey(
+        travel_time=truth, pick_std=0.005, shot_easting=shot, shot_depth=0.0,
+        receiver_easting=0.0, receiver_depth=receiver, surface_easting=[-1, 1],
+        surface_depth=[1, 1], water_velocity=1.5, buried="receiver",
+    )  # fmt: skip
+    assert survey.attrs["buried"] == "receiver"
+    np.testing.assert_allclose(traced(survey, 3.0, 0.0), truth, rtol=1e-6)
 
 
 @pytest.mark.slow
