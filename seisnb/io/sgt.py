@@ -20,8 +20,8 @@ a count do not matter::
    ``depth`` (positive down), ``z`` or, without a ``z`` that differs from 0, ``y``; the last two are
    elevations unless the caller says otherwise. A ``y`` beside a vertical column, or too large for
    an elevation, is a northing: the points are then projected onto their line. Lengths are in m, or
-   in mm or km where the header says so (``x/mm``). Without a header: ``x``, elevation; or ``x``,
-   ``y``, ``z``. Two points at one place count as one, the first.
+   in mm or km where the header says so (``x/mm``, ``x (mm)``). Without a header: ``x``, elevation;
+   or ``x``, ``y``, ``z``. Two points at one place count as one, the first.
 2. *Measurements*: their number, then one row each. ``s`` and ``g`` are the numbers of the shot's
    and the geophone's point, from 1; ``t`` the travel time and ``err`` its standard deviation [s]
    (``t/ms``, ``err/ms`` and ``err/%`` are understood); ``valid`` 0 mutes a pick. Without a
@@ -40,6 +40,7 @@ pyGIMLi, ``core/src/datacontainer.cpp``, ``DataContainer::load``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,6 +60,7 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
     "err": {**_TIMES, "%": 100.0},
 }
 _POINT_COLUMNS = ("x", "y", "z", "depth", "elevation")
+_IN_BRACKETS = re.compile(r"\s*[\[(]\s*([a-z%]+)\s*[\])]")
 _VERTICAL = {"depth": 1.0, "elevation": -1.0}
 #: Other names of the columns of points.
 _ALIASES = {"elev": "elevation", "height": "elevation", "dep": "depth"}
@@ -228,7 +230,13 @@ def _read_table(lines: list[Line], at: int, kind: str, file: str) -> tuple[_Tabl
         if line.fields:
             rows.append(line)
         elif not rows and _is_header(line.comment, kind):
-            header = line.comment.lower().split()
+            header = _words(line.comment)
+        elif not rows and kind != "measurements" and _may_be_depth(line.comment):
+            raise line.error(
+                f"the comment {shown(line.comment)} may name a column of depths",
+                "column names such as '#x depth' or '#x elevation'",
+                "Rename the columns, or reword the comment.",
+            )
         stop += 1
     if len(rows) < n:
         raise count.error(
@@ -252,10 +260,21 @@ def _read_table(lines: list[Line], at: int, kind: str, file: str) -> tuple[_Tabl
 
 def _is_header(comment: str, kind: str) -> bool:
     """Whether a comment names columns and is not prose."""
-    words = [word.partition("/")[0] for word in comment.lower().split()]
+    words = [word.partition("/")[0] for word in _words(comment)]
     if kind == "measurements":
         return {"s", "g"} <= set(words)
     return bool(words) and {_ALIASES.get(w, w) for w in words[:2]} <= set(_POINT_COLUMNS)
+
+
+def _words(comment: str) -> list[str]:
+    """The words of a header, lower case; "t (ms)" is "t/ms"."""
+    return _IN_BRACKETS.sub(r"/\1", comment.lower()).split()
+
+
+def _may_be_depth(comment: str) -> bool:
+    """Whether a comment is two or three words of which one is a depth."""
+    words = [word.partition("/")[0] for word in _words(comment)]
+    return 2 <= len(words) <= 3 and any(word in ("depth", "depths", "dep") for word in words)
 
 
 def _default_columns(kind: str, n_fields: int) -> list[str]:

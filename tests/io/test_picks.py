@@ -110,18 +110,20 @@ def test_seeded_garbage_never_escapes_as_another_error(write: Write, kind: str) 
     rng = np.random.default_rng(7)
     text, options = SAMPLES[kind].text, SAMPLES[kind].options
     alphabet = list("0123456789.-+eEdD#, ;\t\nsrxzné\"'=_na")
-    for _ in range(300):
+    for at in range(120):
         letters = list(text)
-        for at in rng.integers(0, len(letters), rng.integers(1, 6)):
-            letters[at] = str(rng.choice(alphabet))
-        for on_bad in ("raise", "drop"):
-            try:
-                survey = read_picks(
-                    write("bad.txt", "".join(letters)), kind, on_bad=on_bad, **options
-                )
-            except InputError:
-                continue
-            assert np.isfinite(survey["travel_time"]).all()
+        for place in rng.integers(0, len(letters), rng.integers(1, 6)):
+            letters[place] = str(rng.choice(alphabet))
+        try:
+            survey = read_picks(
+                write("bad.txt", "".join(letters)),
+                kind,
+                on_bad=("raise", "drop")[at % 2],
+                **options,
+            )
+        except InputError:
+            continue
+        assert np.isfinite(survey["travel_time"]).all()
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,13 @@ def test_errors_of_the_file_are_kept(write: Write, notes: Notes) -> None:
             .replace("12.0\t100.5", "100.5 12.0")
         ),
         lambda text: text.replace("#x\tz", "#x depth").replace("\t10", "\t-10"),
+        lambda text: text.replace("#x\tz", "# X (m)  Depth [m]").replace("\t10", "\t-10"),
+        lambda text: (
+            text.replace("#s\tg\tt\terr", "#s g t(ms) err (s)")
+            .replace("0.004\t", "4 ")
+            .replace("0.010\t", "10 ")
+            .replace("0.011\t", "11 ")
+        ),
     ],
 )
 def test_variants_of_the_same_file(write: Write, change: Callable[[str], str]) -> None:
@@ -225,6 +232,7 @@ def test_bad_measurement_names_line_and_value(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (("#x\tz", "#Position Depth"), "line 2: the comment 'Position Depth' may name a column of"),
         (("#x\tz", "#x z depth"), "line 1: the columns have depth and z; expected one vertical"),
         (
             ("3 # shot", "3 4 # shot"),
