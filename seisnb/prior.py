@@ -33,8 +33,18 @@ Kernel = Literal["gaussian", "matern"]
 
 #: A model in plain velocity bends smoothly away from zero below this share of the mean profile.
 FLOOR = 0.1
+#: Log velocity bends smoothly away from the ceiling within this much below it.
+BEND = 0.05
+#: Mean velocities must keep this far below the ceiling, as a share of it.
+LEAST_ROOM = 0.03
+#: Depth over which the amplitude closes in on its value far down, as a share of the model's.
+CLOSING = 0.1
+#: Nodes of the quadrature for moments of velocities.
+N_NODES = 32
 #: Shortest length that a grid resolves, in cells.
 LEAST_CELLS = 1.5
+#: An entry of an eigenvector is large above this share of its largest.
+LARGE = 0.7
 #: Log velocity is held this close to the mean profile's.
 MOST_LOG = 20.0
 
@@ -95,8 +105,29 @@ class PriorConfig:
         },
     )
 
+    amplitude_at_depth: float | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "amplitude far down as a share of the one at the surface: rock varies less "
+            "under pressure; default: 1 for a given amplitude, else from the picks",
+            "unit": "1",
+        },
+    )
+    velocity_max: float = dataclasses.field(
+        default=9.0,
+        metadata={
+            "help": "fastest that rock may be; log velocity bends smoothly away from it",
+            "unit": "km/s",
+        },
+    )
+
     def __post_init__(self) -> None:
         """Refuse values that give no proper prior."""
+        if not (np.isfinite(self.velocity_max) and self.velocity_max > 0):
+            raise PriorError(
+                f"PriorConfig: velocity_max is {self.velocity_max}; expected a finite velocity "
+                "above zero [km/s]."
+            )
         if self.field not in ("log_velocity", "velocity"):
             raise PriorError(
                 f"PriorConfig: field is {self.field!r}; expected 'log_velocity' or 'velocity'."
@@ -108,6 +139,12 @@ class PriorConfig:
                     f"PriorConfig: {name} is {value}; the covariance is only positive definite "
                     f"for a finite {name} above zero."
                 )
+        share = self.amplitude_at_depth
+        if share is not None and not 0 < share <= 1:
+            raise PriorError(
+                f"PriorConfig: amplitude_at_depth is {share}; expected a share of the amplitude "
+                "at the surface, above 0 and at most 1."
+            )
         growth = self.length_depth_growth
         if growth is not None and not 0 <= growth < np.inf:
             raise PriorError(f"PriorConfig: length_depth_growth is {growth}; expected >= 0.")
@@ -187,6 +224,12 @@ class GaussianProcessPrior:
         Which products of the two are kept.
     length_easting, length_depth : float
         Correlation lengths [km], for the record.
+    velocity_max : float
+        Ceiling of the velocity of a process on log velocity [km/s]; infinite: none.
+    amplitude_at_depth : float
+        Amplitude far down as a share of ``amplitude``, for the record.
+    taper : Array, (n_depth,)
+        The process's amplitude by depth as a share of ``amplitude``; part of ``basis_depth``.
     """
 
     grid: SectionGrid
@@ -198,6 +241,9 @@ class GaussianProcessPrior:
     kept: NDArray[np.intp]
     length_easting: float
     length_depth: float
+    taper: Array
+    velocity_max: float = np.inf
+    amplitude_at_depth: float = 1.0
 
     @property
     def n_unknowns(self) -> int:
@@ -223,9 +269,16 @@ class GaussianProcessPrior:
     def velocity_std(self) -> Array:
         """Prior standard deviation of velocity, (n_easting, n_depth) [km/s]."""
         variance = self.field_variance()
-        if self.field_kind == "log_velocity":
-            return np.asarray(self.mean * np.exp(variance / 2) * np.sqrt(np.expm1(variance)))
-        return np.sqrt(variance)
+        if self.field_kind != "log_velocity":
+            return np.sqrt(variance)
+        nodes, weights = np.polynomial.hermite_e.hermegauss(N_NODES)
+        weights = weights / weights.sum()
+        first, second = np.zeros_like(variance), np.zeros_like(variance)
+        for node, weight in zip(nodes, weights, strict=True):
+            velocity = self._velocity_of_field(node * np.sqrt(variance))[0]
+            first += weight * velocity
+            second += weight * velocity**2
+        return np.sqrt(np.maximum(second - first**2, 0.0))
 
     def field_variance(self) -> Array:
         """Variance of the truncated process at every node, (n_easting, n_depth)."""
@@ -237,8 +290,10 @@ class GaussianProcessPrior:
 
     def unknowns_of(self, process: Array) -> Array:
         """Unknowns of the nearest representable process to (n_easting, n_depth), (n_unknowns,)."""
-        weights = process / self.amplitude
-        for axis, basis in enumerate((self.basis_easting, self.basis_depth)):
+        weights = process / (self.amplitude * self.taper)
+        for axis, basis in enumerate(
+            (self.basis_easting, self.basis_depth / self.taper[:, None])  # orthogonal columns
+        ):
             squared = (basis**2).sum(axis=0)
             inverse = basis / (squared + 1e-6 * squared.max())
             weights = np.moveaxis(np.tensordot(inverse, weights, axes=(0, axis)), 0, axis)
@@ -247,7 +302,11 @@ class GaussianProcessPrior:
     def process_of(self, velocity: Array) -> Array:
         """The process that gives a velocity model, both (n_easting, n_depth)."""
         if self.field_kind == "log_velocity":
-            return np.log(velocity / self.mean)
+            if np.isinf(self.velocity_max):
+                return np.log(velocity / self.mean)
+            below = np.minimum(np.log(velocity / self.velocity_max), -1e-9)
+            unbent = below - BEND * np.log(-np.expm1(below / BEND))
+            return np.asarray(unbent + np.log(self.velocity_max / self.mean))
         floor = FLOOR * self.mean
         bent = np.maximum(velocity / floor - 1.0, 1e-9)
         return np.asarray(floor * (np.log(np.expm1(bent)) + 1.0) - self.mean)
@@ -262,8 +321,14 @@ class GaussianProcessPrior:
         """Map the process to velocity and give the derivative."""
         if self.field_kind == "log_velocity":
             # far beyond any model: a trial step that overshoots must be refused, not overflow
-            velocity = self.mean * np.exp(np.clip(process, -MOST_LOG, MOST_LOG))
-            return velocity, velocity
+            process = np.clip(process, -MOST_LOG, MOST_LOG)
+            if np.isinf(self.velocity_max):
+                velocity = self.mean * np.exp(process)
+                return velocity, velocity
+            free = process + np.log(self.mean / self.velocity_max)
+            bent = np.logaddexp(0.0, free / BEND)
+            velocity = self.velocity_max * np.exp(free - BEND * bent)
+            return velocity, velocity * np.exp(-bent)
         floor = FLOOR * self.mean
         scaled = (self.mean + process - floor) / floor
         bent = np.logaddexp(0.0, scaled)
@@ -281,6 +346,8 @@ def gaussian_process_prior(
     length_depth_growth: float = 0.0,
     kernel: Kernel = "gaussian",
     variance_lost: float = 5e-4,
+    velocity_max: float = np.inf,
+    amplitude_at_depth: float = 1.0,
 ) -> GaussianProcessPrior:
     """Build the prior on a grid.
 
@@ -300,6 +367,11 @@ def gaussian_process_prior(
         The length in depth is ``length_depth + length_depth_growth * depth``.
     variance_lost : float
         Share of the prior variance that truncation may lose.
+    velocity_max : float
+        Ceiling of the velocity of a process on log velocity [km/s].
+    amplitude_at_depth : float
+        Amplitude far down as a share r of ``amplitude``: r + (1 - r) exp(-depth / h), with h
+        :data:`CLOSING` of the model's depth.
 
     Raises
     ------
@@ -336,16 +408,20 @@ def gaussian_process_prior(
     lost = 1.0 - np.cumsum(share.ravel()[order])
     n_kept = int(np.searchsorted(-lost, -2 * variance_lost)) + 1
     kept = np.stack(np.unravel_index(np.sort(order[:n_kept]), share.shape))
+    taper = amplitude_at_depth + (1 - amplitude_at_depth) * np.exp(-below / (CLOSING * below[-1]))
     return GaussianProcessPrior(
         grid=grid,
         mean=np.broadcast_to(profile.at(below), (grid.n_easting, grid.n_depth)).copy(),
         field_kind=field_kind,
         amplitude=float(amplitude),
         basis_easting=basis_easting,
-        basis_depth=basis_depth,
+        basis_depth=basis_depth * taper[:, None],
         kept=kept,
         length_easting=float(length_easting),
         length_depth=float(length_depth),
+        taper=taper,
+        velocity_max=float(velocity_max),
+        amplitude_at_depth=float(amplitude_at_depth),
     )
 
 
@@ -360,19 +436,36 @@ def _eigenfunctions(coordinate: Array, kernel: Kernel, variance_lost: float) -> 
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     share = values / values.sum()
     n_kept = int(np.searchsorted(np.cumsum(share), 1.0 - variance_lost / 4)) + 1
-    vectors = vectors * np.where(vectors.sum(axis=0) < 0, -1.0, 1.0)
-    return vectors[:, :n_kept] * np.sqrt(values[:n_kept]), share[:n_kept]
+    return _signed(vectors[:, :n_kept]) * np.sqrt(values[:n_kept]), share[:n_kept]
+
+
+def _signed(vectors: Array) -> Array:
+    """Eigenvectors whose first large entry is positive, whatever sign a processor's library gave.
+
+    The largest entry itself would not do: an odd eigenvector holds it twice, with both signs, and
+    rounding decides which one is larger; so would the sum, which is zero for odd ones.
+    """
+    size = np.abs(vectors)
+    first = np.argmax(size > LARGE * size.max(axis=0), axis=0)
+    return vectors * np.where(vectors[first, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
 
 
 def check_amplitude(config: PriorConfig, profile: MeanProfile) -> None:
-    """Refuse a plain-velocity amplitude that would make velocities negative.
+    """Refuse an amplitude or a ceiling that a mean profile leaves no room for.
 
     Raises
     ------
     InputError
-        The amplitude exceeds 40 % of the slowest mean velocity.
+        A plain-velocity amplitude of more than 40 % of the slowest mean velocity, which would make
+        velocities negative; a mean profile that reaches ``velocity_max``.
     """
-    slowest = float(profile.velocity.min())
+    slowest, fastest = float(profile.velocity.min()), float(profile.velocity.max())
+    if config.field == "log_velocity" and fastest > (1 - LEAST_ROOM) * config.velocity_max:
+        raise InputError(
+            f"prior: the mean profile reaches {fastest:g} km/s, and rock may be no faster than "
+            f"velocity_max, {config.velocity_max:g} km/s. Are the velocities in km/s? If they are, "
+            f"set velocity_max to {1.1 * fastest:.3g} or more."
+        )
     if config.field == "velocity" and (config.amplitude or 0.0) > 0.4 * slowest:
         raise InputError(
             f"prior: amplitude {config.amplitude:g} km/s on velocity around a mean of "

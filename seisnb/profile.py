@@ -13,8 +13,18 @@ from seisnb.traveltime.analytic import travel_time_linear_gradient, travel_time_
 
 Array = NDArray[np.float64]
 
-#: What lateral structure adds to a pick's scatter around a uniform model, as a share of its time.
-STRUCTURE = 0.03
+#: What lateral structure adds to a pick's scatter around a uniform model, as a share of its time;
+#: at least this part of it where the scatter that is seen is less.
+STRUCTURE, LEAST_STRUCTURE = 0.03, 0.2
+#: Picks of about the same offset whose scatter is looked at together, and what they count for:
+#: structure shifts neighbours alike, so that a hundred of them say no more than some.
+NEIGHBOURS, COUNTED = 15, 20
+#: Parts of the offset range within which picks share what they count for.
+N_RANGES = 24
+#: Mean velocity of the uppermost mantle at most [km/s]: a profile grows no further.
+FASTEST = 8.5
+#: Share by which velocity may grow below the deepest ray.
+MOST_GROWTH = 0.15
 #: Knots of the refined profile.
 N_KNOTS = 14
 #: Shots or receivers deeper than this share of the line's width make it a cross-hole survey.
@@ -60,45 +70,92 @@ def profile_from_picks(survey: xr.Dataset) -> MeanProfile:
     if water_velocity:
         slow = max(slow, 1.02 * water_velocity)
     slack = np.hypot(std, STRUCTURE * time)
+    share = _shares(distance, reach)
 
-    def misfit(velocity: Array) -> Array:
+    def residual(velocity: Array) -> Array:
         predicted = travel_time_profile(
             distance, depth, velocity,
             water_thickness=water, water_velocity=water_velocity or 1.5, n_slowness=200,
         )  # fmt: skip
-        return np.asarray((predicted - time) / slack)
+        return np.asarray(predicted - time)
+
+    def misfit(velocity: Array) -> Array:
+        return share * residual(velocity) / slack
 
     def curve(parameters: Array) -> Array:
         v0, dv, h = np.exp(parameters)
-        return np.asarray(v0 + dv * (1 - np.exp(-depth / h)) + 1e-6 * depth / reach)
+        rising = v0 + dv * (1 - np.exp(-depth / h))
+        return np.asarray(np.minimum(rising, FASTEST) + 1e-6 * depth / reach)
 
     bounds = (
         np.log([0.02 * slow, 1e-3 * fast, 1e-3 * reach]),
         np.log([2.0 * fast, 20.0 * fast, 10.0 * reach]),
     )
-    fits = [
-        least_squares(
-            lambda parameters: misfit(curve(parameters)),
-            np.log([slow, fast, share * reach]),
-            bounds=bounds,
-            loss="soft_l1",
-            max_nfev=60,
-        )
-        for share in (0.03, 0.1, 0.3)
-    ]
-    smooth = curve(min(fits, key=lambda fit: float(fit.cost)).x)
+    def best(starts: list[Array]) -> Array:
+        fits = [
+            least_squares(
+                lambda parameters: misfit(curve(parameters)),
+                np.clip(start, *bounds), bounds=bounds, loss="soft_l1", max_nfev=60,
+            )
+            for start in starts
+        ]  # fmt: skip
+        return np.asarray(min(fits, key=lambda fit: float(fit.cost)).x)
+
+    rough = best([np.log([slow, fast, part * reach]) for part in (0.03, 0.1, 0.3)])
+    # once a curve is there, the scatter around it tells how much structure there is
+    around = _scatter(distance, residual(curve(rough)))
+    seen = np.clip(around, LEAST_STRUCTURE * STRUCTURE * time, STRUCTURE * time)
+    slack = np.hypot(std, seen)
+    smooth = curve(best([rough, np.log([slow, fast, 0.3 * reach])]))
     knots = np.linspace(0, depth.size - 1, N_KNOTS).round().astype(int)
     first = np.log(np.diff(smooth[knots], prepend=0.0))
 
     def bent(parameters: Array) -> Array:
-        return np.interp(depth, depth[knots], np.cumsum(np.exp(parameters)))
+        velocity = np.interp(depth, depth[knots], np.cumsum(np.exp(parameters)))
+        return np.minimum(velocity, FASTEST + 1e-6 * depth / reach)
 
     def regularised(parameters: Array) -> Array:
         departure = parameters - first
         return np.concatenate([misfit(bent(parameters)), departure, 2 * np.diff(departure[1:])])
 
-    refined = least_squares(regularised, first, loss="soft_l1", max_nfev=60)
-    return MeanProfile(depth=depth, velocity=bent(refined.x))
+    refined = bent(least_squares(regularised, first, loss="soft_l1", max_nfev=60).x)
+    profile = MeanProfile(depth=depth, velocity=refined)
+    return _held_below(profile, turning_depth(profile, reach))
+
+
+def _shares(distance: Array, reach: float) -> Array:
+    """Root of what each pick counts for: a crowd at one offset no more than :data:`COUNTED`."""
+    part = np.minimum((N_RANGES * distance / reach).astype(int), N_RANGES - 1)
+    n = np.bincount(part, minlength=N_RANGES)[part]
+    return np.asarray(np.sqrt(np.minimum(n, COUNTED) / n))
+
+
+def _scatter(distance: Array, residual: Array) -> Array:
+    """Robust std of residuals around their median among picks of about the same offset."""
+    order = np.argsort(distance, kind="stable")
+    ordered = residual[order]
+    n = min(NEIGHBOURS, ordered.size)
+    windows = np.lib.stride_tricks.sliding_window_view(ordered, n)
+    middle = np.median(windows, axis=1)
+    spread = 1.4826 * np.median(np.abs(windows - middle[:, None]), axis=1)
+    at = np.clip(np.arange(ordered.size) - n // 2, 0, spread.size - 1)
+    out = np.empty_like(residual)
+    out[order] = spread[at]
+    return out
+
+
+def _held_below(profile: MeanProfile, turning: float) -> MeanProfile:
+    """The profile with a gradient that dies out below the deepest ray, where no pick speaks.
+
+    What the fit's curve does there is an extrapolation: the velocity grows on as at the turning
+    point, ever less, by :data:`MOST_GROWTH` at most.
+    """
+    velocity = profile.at(profile.depth)
+    at = float(profile.at(np.array([turning]))[0])
+    below = profile.depth > turning
+    most = at * (1 + MOST_GROWTH * -np.expm1(-(profile.depth - turning) / (2 * turning)))
+    held = np.where(below, np.minimum(velocity, most), velocity)
+    return MeanProfile(depth=profile.depth, velocity=held)
 
 
 def buried_depth(survey: xr.Dataset) -> float:

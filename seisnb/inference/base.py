@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from torch import Generator, Tensor
 
@@ -61,6 +61,19 @@ class Target(Protocol):
 
     def linearise(self, position: Tensor, memory: Memory) -> Linearised:
         """Predicted data and their derivative at the position that the memory comes from."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Target, Protocol):
+    """A target whose data are the least over many paths, of which it remembers those found.
+
+    ``predict`` searches anew, besides what is remembered. It can find at one position what it
+    missed at the one before, so that two predictions only compare once ``recall`` has been asked.
+    """
+
+    def recall(self, position: Tensor, memory: Memory, other: Memory) -> tuple[Tensor, Memory]:
+        """Predicted data by the best of what two memories lead to, and what to remember."""
         ...
 
 

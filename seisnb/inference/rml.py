@@ -13,12 +13,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor
 
-from seisnb.inference.base import Linearised, Memory, StepInfo, Target
+from seisnb.inference.base import Linearised, Memory, Remembering, StepInfo, Target
 
 #: Weight, in data, of the belief that given standard deviations are right.
 SCALE_WEIGHT = 10.0
 #: A small fall where a fall this many tolerances was forecast is a kink, not the bottom.
 KINKED = 5.0
+#: Share of a rise that newly found paths must explain for a step to be worked out anew.
+TOLD = 0.3
+#: So many small falls in a row are the bottom of a kink, where no step keeps what it promises.
+MOST_FLAT = 3
 #: Damping below this [prior precisions] is none.
 LEAST_DAMPING = 0.05
 
@@ -42,7 +46,11 @@ class Fit:
     damping : float
         Levenberg's damping, in prior precisions.
     is_converged : bool
-        The last step no longer lowered the objective.
+        No step promises to lower the objective any more.
+    is_stalled : bool
+        A step promises to, but none that was tried did: this is no minimum.
+    n_flat : int
+        Steps in a row that lowered the objective by less than a tolerance each.
     """
 
     position: Tensor
@@ -52,6 +60,13 @@ class Fit:
     objective: float
     damping: float = 0.0
     is_converged: bool = False
+    is_stalled: bool = False
+    n_flat: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing is left to be tried."""
+        return self.is_converged or self.is_stalled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +98,7 @@ class RandomisedMaximumLikelihood:
     ) -> tuple[tuple[Fit, ...], StepInfo]:
         """One damped Gauss-Newton step of every fit that still moves."""
         after = tuple(
-            fit if fit.is_converged else gauss_newton_step(fit, target, self.tolerance)
+            fit if fit.is_done else gauss_newton_step(fit, target, self.tolerance)
             for fit in state
         )
         chi2 = [mean_chi2(target, fit.here.predicted) for fit in after]
@@ -91,7 +106,7 @@ class RandomisedMaximumLikelihood:
         return after, StepInfo(
             chi2=sum(chi2) / len(chi2),
             change=max(fall),
-            is_converged=all(fit.is_converged for fit in after),
+            is_converged=all(fit.is_done for fit in after),
         )
 
     def particles(self, state: tuple[Fit, ...]) -> list[tuple[Tensor, Linearised]]:
@@ -112,16 +127,18 @@ def start_fit(
     )
 
 
-def gauss_newton_step(fit: Fit, target: Target, tolerance: float, *, n_tries: int = 6) -> Fit:
+def gauss_newton_step(fit: Fit, target: Target, tolerance: float, *, n_tries: int = 8) -> Fit:
     """One Gauss-Newton step; damped more until the objective falls.
 
-    A fit whose objective cannot be lowered, or falls by less than ``tolerance``, is converged.
+    A fit of which no step promises a fall of ``tolerance`` is converged, and so is one whose last
+    steps brought less each. One that promises a fall which no step brings is not: it is stalled.
     """
     weighted = fit.here.jacobian / target.std[:, None]
     residual = (fit.data - fit.here.predicted) / target.std
     downhill = weighted.T @ residual - (fit.position - fit.anchor)
     hessian = _gram(weighted)
     damping, growth, on_diagonal = fit.damping, 2.0, 0.0
+    expected = math.inf
     for _ in range(n_tries):
         # in place: fresh pages for such matrices cost as much as the factorisation
         hessian.diagonal().add_(1.0 + damping - on_diagonal)
@@ -132,24 +149,58 @@ def gauss_newton_step(fit: Fit, target: Target, tolerance: float, *, n_tries: in
         curved = (weighted @ move).square().sum() + move.square().sum()
         expected = float(downhill @ move - 0.5 * curved)
         if expected < tolerance:
-            break
+            return replace(fit, is_converged=True)
         predicted, memory = target.predict(position, fit.here.memory)
         objective = _objective(target, predicted, fit.data, position, fit.anchor)
+        if objective >= fit.objective:
+            # the trial may have found a path that serves the old position as well
+            rise = objective - fit.objective
+            fit = _recalled(fit, target, memory, tolerance)
+            if objective >= fit.objective > objective - (1 - TOLD) * rise:
+                # told of paths that explain a good part of the rise, a step is another one
+                return replace(fit, damping=max(growth * damping, 1.0))
         fall = fit.objective - objective
         if fall > 0:
             # Nielsen's rule: the damping follows how well the linear forecast came true
             damping *= max(1 / 3, 1.0 - (2.0 * min(fall / expected, 1.0) - 1.0) ** 3)
+            n_flat = fit.n_flat + 1 if fall < tolerance else 0
+            is_flat = fall < tolerance and expected < KINKED * tolerance
             return replace(
                 fit,
                 position=position,
                 here=target.linearise(position, memory),
                 objective=objective,
                 damping=damping if damping > LEAST_DAMPING else 0.0,
-                is_converged=fall < tolerance and expected < KINKED * tolerance,
+                n_flat=n_flat,
+                is_converged=is_flat or n_flat >= MOST_FLAT,
             )
         damping = max(growth * damping, 1.0)
         growth *= 2.0
-    return replace(fit, is_converged=True)
+    is_bottom = expected < KINKED * tolerance
+    return replace(fit, is_converged=is_bottom, is_stalled=not is_bottom)
+
+
+def settled(fit: Fit, target: Target, tolerance: float, *, n_steps: int = 40) -> tuple[Fit, int]:
+    """Steps until the fit is done, ``n_steps`` at most; also tells how many were taken."""
+    taken = 0
+    while taken < n_steps and not fit.is_done:
+        fit = gauss_newton_step(fit, target, tolerance)
+        taken += 1
+    return fit, taken
+
+
+def _recalled(fit: Fit, target: Target, memory: Memory, tolerance: float) -> Fit:
+    """The fit with what a trial has found, where that changes its objective.
+
+    It may be higher then: what it was compared by so far was no least.
+    """
+    if not isinstance(target, Remembering):
+        return fit
+    predicted, memory = target.recall(fit.position, fit.here.memory, memory)
+    objective = _objective(target, predicted, fit.data, fit.position, fit.anchor)
+    if abs(objective - fit.objective) < 0.1 * tolerance:
+        return fit
+    return replace(fit, here=target.linearise(fit.position, memory), objective=objective)
 
 
 def _gram(matrix: Tensor) -> Tensor:
@@ -187,11 +238,7 @@ def maximum_a_posteriori(
     start = zero if position is None else position
     _, memory = target.predict(start, memory)
     fit = start_fit(target, start, target.linearise(start, memory), zero, target.observed)
-    for _ in range(n_steps):
-        fit = gauss_newton_step(fit, target, tolerance)
-        if fit.is_converged:
-            break
-    return fit
+    return settled(fit, target, tolerance, n_steps=n_steps)[0]
 
 
 def posterior_covariance_factor(here: Linearised, std: Tensor) -> Tensor:

@@ -46,8 +46,13 @@ class Member:
         Depth of the deepest ray per column [km]; NaN where no ray runs.
     network : Array, (pick,) or (0,)
         Times by the network alone [s]; empty without one.
-    sigma_scale, n_steps, is_converged : Array, ()
+    sigma_scale, n_steps, is_converged : Array, (1,)
         Factor on the pick sigmas; steps taken; 1 when converged.
+    objective : Array, (3,)
+        Twice the objective it was fitted by, its expectation and standard deviation were times
+        linear; NaN for particles, which have none of their own.
+    is_own : Array, (1,)
+        0 for a member that did not reach its own objective, however it was tried.
     correction_acceptance : Array, ()
         Share of the correction's steps that moved; NaN without a correction.
     excess : Array, (n_unknowns,) or (0,)
@@ -63,6 +68,8 @@ class Member:
     sigma_scale: Array
     n_steps: Array
     is_converged: Array
+    objective: Array
+    is_own: Array
     correction_acceptance: Array
     excess: Array
 

@@ -189,6 +189,8 @@ def _length_check(problem: Problem, peak: Peak, fit: WhitenedFit, name: str) -> 
         amplitude=config.amplitude,
         length_depth_growth=config.length_depth_growth or 0.0,
         kernel=config.kernel or "gaussian",
+        velocity_max=config.velocity_max,
+        amplitude_at_depth=config.amplitude_at_depth or 1.0,
         **lengths,
     )
     kernel = _kernel_in(other, process, peak)

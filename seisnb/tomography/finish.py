@@ -33,6 +33,8 @@ def finish_member(
     sigma_scale: float,
     n_steps: int,
     is_converged: bool,
+    objective: tuple[float, float, float] = (np.nan, np.nan, np.nan),
+    is_own: bool = True,
     correction_acceptance: float | None = None,
     excess: Array | None = None,
 ) -> Member:
@@ -58,6 +60,8 @@ def finish_member(
         sigma_scale=np.array([sigma_scale]),
         n_steps=np.array([float(n_steps)]),
         is_converged=np.array([float(is_converged)]),
+        objective=np.array(objective, float),
+        is_own=np.array([float(is_own)]),
         correction_acceptance=np.array(
             [np.nan if correction_acceptance is None else correction_acceptance]
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,17 +27,17 @@ from seisnb.tomography.config import (
 )
 from seisnb.tomography.finish import is_checked, refereed
 from seisnb.tomography.lengths import choose_lengths
-from seisnb.tomography.members import fit_members
+from seisnb.tomography.members import fit_members, own_fits
 from seisnb.tomography.networks import check_networks, section_settings
 from seisnb.tomography.peak import find_peak, refresh_network, train
 from seisnb.tomography.problem import (
     check_picks,
-    choose_referee_cell,
     make_frame,
     make_problem,
     with_traced_rays,
 )
 from seisnb.tomography.recentre import recentred
+from seisnb.tomography.refine import refined_peak
 from seisnb.tomography.result import (
     VELOCITY_ATTRIBUTES,
     Members,
@@ -45,7 +46,6 @@ from seisnb.tomography.result import (
     output_depth,
     with_velocity,
 )
-from seisnb.traveltime.referee import open_referee
 from seisnb.vsvgd.config import VsvgdConfig
 
 #: Referee processes at most, of about 150 MB each: one per worker, since checking is all that the
@@ -142,27 +142,25 @@ def invert(
         members_on_disk = open_checkpoint(folder, problem)
         tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
     n_referees = min(worker_count(problem.config.n_workers), MOST_REFEREES)
-    with open_referee(problem.prior.grid, problem.geometry, n_referees) as referee:
+    tell("fitting the most probable model", "map", 0)
+    with single_threaded():
+        peak = (
+            find_peak(problem, handles, started, best.fit, best.sigma_scale)
+            if best
+            else find_peak(problem, handles, started)
+        )
+    judged = refined_peak(problem, peak, config, n_referees, handles, started)
+    problem, peak, referee, cell = judged.problem, judged.peak, judged.referee, judged.referee_cell
+    with closing(referee):
         with single_threaded():
             if problem.config.ray_source in NETWORK_SOURCES:
                 problem = train(problem, handles, started)
-            tell("fitting the most probable model", "map", 0)
-            peak = (
-                find_peak(problem, handles, started, best.fit, best.sigma_scale)
-                if best
-                else find_peak(problem, handles, started)
-            )
+                peak = find_peak(problem, handles, started, peak.fit, peak.sigma_scale)
             problem = refresh_network(problem, peak, handles, started)
             if problem.config.ray_source in MAP_SOURCES:
                 problem = with_traced_rays(problem, peak.fit.here.memory.rays)
         tell("most probable model found", "map", 1, mean_chi2(peak.target, peak.fit.here.predicted))
         depth = output_depth(problem.prior.grid)
-        cell, error = choose_referee_cell(
-            problem,
-            problem.prior.velocity(peak.fit.position.numpy()),
-            peak.target.std.numpy(),
-            referee,
-        )
         members = fit_members(
             problem, peak, members_on_disk, depth, referee, cell, handles, started
         )
@@ -170,18 +168,20 @@ def invert(
             raise Cancelled(
                 f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."
             )
+        n_made, own = len(members), own_fits(list(members.values()))
         found, bias = recentred(
-            problem, peak, list(members.values()), depth, referee, cell, handles, started
+            problem, peak, own, depth, referee, cell, handles, started
         )
         found = refereed(problem, found, referee, cell, handles, started)
-        is_cancelled = len(found) < problem.config.n_members or not is_checked(found)
+        is_cancelled = n_made < problem.config.n_members or not is_checked(found)
 
         def assemble(velocity: Members) -> xr.Dataset:
             mean = fill_velocity(velocity, problem, found, depth)
             return ensemble_dataset(
                 problem, peak, found, depth, velocity, mean,
-                bias=bias, asked=prior, referee=referee, referee_cell=cell, referee_error=error,
+                bias=bias, asked=prior, judged=judged,
                 elapsed=time.monotonic() - started, is_cancelled=is_cancelled,
+                n_failed=n_made - len(found),
             )  # fmt: skip
 
         shape = len(found), depth.size, problem.prior.grid.n_easting

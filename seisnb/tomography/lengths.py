@@ -36,6 +36,8 @@ FLATNESS = (0.7, 0.35, 0.18)
 GROWTHS = (0.3, 0.0)
 #: Amplitudes that are tried: fractions of velocity.
 AMPLITUDES = (0.4, 0.25, 0.16, 0.1)
+#: Amplitudes far down that are tried, as shares of that at the surface.
+AT_DEPTH = (1.0, 0.5, 0.25)
 #: Factor on the lengths in the last, finer steps.
 FINER = 2**0.5
 #: A kernel that is behind by more log evidence per pick after the coarse steps is given up.
@@ -156,6 +158,7 @@ class _Chain:
         )
         _climb(GROWTHS, 0, lambda x: self.score(self._settings(share, flatness, x)))
         self._choose_amplitude()
+        self._choose_amplitude_at_depth()
         width = self.frame.width
         self._walk("length_easting", min(SHARES) * width, max(SHARES) * width)
         self._walk("length_depth", *self._depth_limits)
@@ -189,6 +192,14 @@ class _Chain:
             )
         )
 
+    def _choose_amplitude_at_depth(self) -> None:
+        """Try less variation far down than near the surface, if the amplitude was left open."""
+        prior = self.prior
+        if self.best is None or prior.amplitude is not None or prior.amplitude_at_depth is not None:
+            return
+        now = self.best.prior
+        _climb(AT_DEPTH, 0, lambda share: self.score(replace(now, amplitude_at_depth=share)))
+
     def _walk(self, name: str, low: float, high: float) -> None:
         """Lengthen what was left open in finer steps, or shorten it, as long as that pays."""
         if getattr(self.prior, name) is not None:
@@ -219,7 +230,8 @@ class _Chain:
         self.report(
             f"{settings.kernel}, {settings.length_easting:.3g} km along, "
             f"{settings.length_depth:.3g} km in depth, growth {settings.length_depth_growth}, "
-            f"amplitude {settings.amplitude:.2g}: log evidence {candidate.evidence:.1f}"
+            f"amplitude {settings.amplitude:.2g} ({settings.amplitude_at_depth:.0%} far down): "
+            f"log evidence {candidate.evidence:.1f}"
         )
         if self.best is None or candidate.evidence > self.best.evidence:
             self.best = candidate
@@ -248,6 +260,7 @@ class _Chain:
             length_easting=along,
             length_depth=prior.length_depth or float(in_depth),
             length_depth_growth=growth if is_open else prior.length_depth_growth or 0.0,
+            amplitude_at_depth=prior.amplitude_at_depth or 1.0,
             amplitude=prior.amplitude or AMPLITUDES[0] * amplitude_unit(self.prior, self.frame),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,29 +12,27 @@ from numpy.typing import NDArray
 
 from seisnb import ranks
 from seisnb.handles import Handles, Progress
-from seisnb.inference.base import run, seeded
+from seisnb.inference.base import seeded
 from seisnb.inference.correction import score_excess
-from seisnb.inference.rml import RandomisedMaximumLikelihood
 from seisnb.section import to_depth_grid
 from seisnb.threads import in_parallel, spread, worker_count
 from seisnb.tomography.checkpoint import Checkpoint, Member
 from seisnb.tomography.config import is_together
 from seisnb.tomography.correction import Correction, correction
 from seisnb.tomography.finish import finish_member
+from seisnb.tomography.fitting import fit_member
 from seisnb.tomography.networks import network_task
 from seisnb.tomography.particles import particle_task
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem
 from seisnb.tomography.recentre import will_move
-from seisnb.tomography.sigmas import draw_scale, student_target
+from seisnb.tomography.sigmas import draw_scale
 from seisnb.traveltime.referee import Referee
 
 Array = NDArray[np.float64]
 
 #: Members per thread that processes fit before they put them together.
 ROUND = 4
-#: Fits of data weights and model that a Student member alternates between.
-STUDENT_SWEEPS = 3
 
 
 def fit_members(
@@ -99,6 +97,15 @@ def fit_members(
     return dict(sorted(members.items()))
 
 
+def own_fits(members: list[Member]) -> list[Member]:
+    """Members without those that did not reach their own objective; all, where two do not remain.
+
+    An ensemble of failures is still worth looking at; its verdict says what it is.
+    """
+    own = [member for member in members if member.is_own.item()]
+    return own if len(own) >= 2 else members
+
+
 def _dealt(
     start: Callable[[list[int]], Iterable[tuple[int, Member | None]]],
     todo: list[int],
@@ -152,33 +159,17 @@ class MemberFit:
     def __call__(self, index: int, is_cancelled: Callable[[], bool]) -> Member | None:
         """Fit a member; None when cancelled midway."""
         problem, peak, config = self.problem, self.peak, self.problem.config
-        size = min(problem.target.n_unknowns, problem.target.observed.numel())
-        # an undamped first step: damping it holds members near the peak and narrows the spread
-        engine = RandomisedMaximumLikelihood(tolerance=0.005 * size)
-        student, correct = config.likelihood == "student", self._correct
         generator = seeded(config.seed, index)
         scale = draw_scale(problem, peak, generator)
-        position, here = peak.fit.position, peak.fit.here
-        target = replace(problem.target, std=problem.target.std * scale)
-        n_steps, converged = 0, True
-        for _ in range(STUDENT_SWEEPS if student else 1):
-            if student:
-                target = student_target(problem, here.predicted, scale, generator)
-            state = engine.init(position[None], here, target, generator)
-            state, info, taken = run(
-                engine, state, target, generator,
-                n_steps=config.n_steps, is_cancelled=is_cancelled,
-            )  # fmt: skip
-            n_steps += taken
-            if is_cancelled() and not info.is_converged:
-                return None
-            converged = info.is_converged
-            [(position, here)] = engine.particles(state)
+        found = fit_member(problem, peak, scale, generator, is_cancelled)
+        if found is None:
+            return None
+        fit = found.fit
         moves = will_move(config)
-        excess = score_excess(state[0], target, peak.fit.here).numpy() if moves else None
-        memory, acceptance = here.memory, None
-        if correct is not None:
-            moved = correct(position, here, scale, generator, is_cancelled)
+        excess = score_excess(fit, found.target, peak.fit.here).numpy() if moves else None
+        position, memory, acceptance = fit.position, fit.here.memory, None
+        if self._correct is not None:
+            moved = self._correct(position, fit.here, scale, generator, is_cancelled)
             if moved is None:
                 return None
             position, memory, scale, acceptance = (
@@ -187,8 +178,9 @@ class MemberFit:
         return finish_member(
             problem, position.numpy(), memory, self.depth,
             None if moves else self.referee,  # it is asked once, where the member comes to stand
-            self.referee_cell, sigma_scale=scale, n_steps=n_steps, is_converged=converged,
-            correction_acceptance=acceptance, excess=excess,
+            self.referee_cell, sigma_scale=scale, n_steps=found.n_steps,
+            is_converged=fit.is_converged, objective=(2 * fit.objective, found.expected, found.std),
+            correction_acceptance=acceptance, excess=excess, is_own=found.is_own,
         )  # fmt: skip
 
 

@@ -15,11 +15,11 @@ from seisnb.inference.base import seeded
 from seisnb.inference.rml import (
     Fit,
     effective_unknowns,
-    gauss_newton_step,
     inferred_scale,
     maximum_a_posteriori,
     mean_chi2,
     posterior_covariance_factor,
+    settled,
     start_fit,
 )
 from seisnb.tomography.problem import PickTarget, Problem, with_network
@@ -104,11 +104,7 @@ def find_peak(
 def _settle(fit: Fit, target: PickTarget, n_steps: int = 20) -> Fit:
     """Go on from a fit after the sigmas changed."""
     fit = start_fit(target, fit.position, fit.here, fit.anchor, target.observed)
-    for _ in range(n_steps):
-        fit = gauss_newton_step(fit, target, 0.1)
-        if fit.is_converged:
-            break
-    return fit
+    return settled(fit, target, 0.1, n_steps=n_steps)[0]
 
 
 def train(problem: Problem, handles: Handles, started: float) -> Problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,22 +27,42 @@ from seisnb.tomography.config import TomographyConfig
 from seisnb.traveltime.base import PickGeometry, Rays, TracedRays, pick_geometry
 from seisnb.traveltime.grid import GridWavefronts
 from seisnb.traveltime.network import NetworkWavefronts
-from seisnb.traveltime.rays import RayForward, straight_rays
+from seisnb.traveltime.rays import Paths, RayForward, straight_rays
 from seisnb.traveltime.referee import Referee
 from seisnb.vsvgd.config import VsvgdConfig
 
 Array = NDArray[np.float64]
 
+#: Share of a pick's sigma that the rows of the grid may change a vertical ray's time by.
+LEAST_SEEN = 0.1
+#: Depths that this is looked at on; rows that are enough whatever the profile.
+N_FINE, MOST_ROWS = 4000, 200
 #: Fewest picks an inversion takes.
 LEAST_PICKS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class RayMemory:
-    """Rays and times of the last model, so that the next one starts from them."""
+    """The last model's paths, so that the next one starts from them.
+
+    Attributes
+    ----------
+    rays : Rays
+        The fastest of every pick.
+    times : Array, (pick,)
+        Their times [s].
+    paths : Paths or None
+        The same with each pick's second path; None for rays to begin with.
+    """
 
     rays: Rays
     times: Array
+    paths: Paths | None = None
+
+    @property
+    def known(self) -> tuple[Rays, ...]:
+        """All rays that are remembered."""
+        return (self.rays,) if self.paths is None else (self.rays, self.paths.second)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +79,31 @@ class PickTarget:
         return self.forward.prior.n_unknowns
 
     def predict(self, position: Tensor, memory: RayMemory) -> tuple[Tensor, RayMemory]:
-        """Times of all picks [s] and the rays they ran along."""
-        times, rays = self.forward.times(position.numpy(), memory.rays)
-        return torch.from_numpy(times), RayMemory(rays=rays, times=times)
+        """Times of all picks [s] by a new search, and the rays they ran along."""
+        return self._along(position, *memory.known)
+
+    def recall(
+        self, position: Tensor, memory: RayMemory, other: RayMemory
+    ) -> tuple[Tensor, RayMemory]:
+        """Times along the fastest of what two memories hold, pick by pick [s], and these rays."""
+        known = (*memory.known, *other.known)
+        return self._along(position, *known, is_search=not self.forward.n_steps)
+
+    def _along(
+        self, position: Tensor, *known: Rays, is_search: bool = True
+    ) -> tuple[Tensor, RayMemory]:
+        """Times and paths of a position."""
+        velocity = self.forward.prior.velocity(position.numpy())
+        paths = self.forward.paths(velocity, *known, is_search=is_search)
+        memory = RayMemory(rays=paths.rays, times=paths.times, paths=paths)
+        return torch.from_numpy(paths.times), memory
 
     def linearise(self, position: Tensor, memory: RayMemory) -> Linearised:
         """The kernel along the remembered rays of this position."""
-        kernel = self.forward.kernel(position.numpy(), memory.rays)
+        if memory.paths is None:
+            kernel = self.forward.kernel(position.numpy(), memory.rays)
+        else:
+            kernel = self.forward.kernel_of(position.numpy(), memory.paths)
         return Linearised(
             predicted=torch.from_numpy(memory.times),
             jacobian=torch.from_numpy(kernel),
@@ -178,6 +215,7 @@ def make_problem(
         prior,
         kernel=prior.kernel or "gaussian",
         length_depth_growth=prior.length_depth_growth or 0.0,
+        amplitude_at_depth=prior.amplitude_at_depth or 1.0,
         profile=tuple(
             (float(z), float(v)) for z, v in zip(profile.depth, profile.velocity, strict=True)
         ),
@@ -185,13 +223,17 @@ def make_problem(
         gradient=None,
     )
     assert prior.amplitude and prior.length_easting and prior.length_depth
-    cell = config.cell or round_125(
+    std = survey["pick_std"].values.astype(float)
+    cell = config.cell or resolving_cell(
+        profile,
+        depth_max,
         min(
             max(width, depth_max) / 240,
             min(width, depth_max) / 50,
             prior.length_depth / 4,
             prior.length_easting / 4,
-        )
+        ),
+        float(np.median(std)),
     )
     grid = section_grid(survey, depth_max=depth_max, cell=cell)
     check_amplitude(prior, profile)
@@ -204,6 +246,8 @@ def make_problem(
         length_depth=prior.length_depth,
         length_depth_growth=prior.length_depth_growth or 0.0,
         kernel=prior.kernel or "gaussian",
+        velocity_max=prior.velocity_max,
+        amplitude_at_depth=prior.amplitude_at_depth or 1.0,
     )
     geometry = pick_geometry(survey)
     config = replace(
@@ -211,14 +255,16 @@ def make_problem(
     )
     assert config.wavefront_cell
     spacing = 3 * cell
-    std = survey["pick_std"].values.astype(float)
     forward = RayForward(
         prior=process,
         geometry=geometry,
         wavefronts=(GridWavefronts(step=config.wavefront_cell, spacing=spacing),),
+        n_steps=8 if config.bend else 0,
         tolerance=1e-3 * float(np.median(std)),
+        std=std,
+        apart=max(0.5 * spacing, 0.25 * prior.length_depth),
+        keeps_rays=config.bend,
     )
-    forward = forward if config.bend else replace(forward, n_steps=0)
     target = PickTarget(
         forward=forward,
         observed=torch.from_numpy(survey["travel_time"].values.astype(float)),
@@ -258,6 +304,22 @@ def with_traced_rays(problem: Problem, rays: Rays) -> Problem:
     return replace(problem, target=replace(problem.target, forward=forward))
 
 
+def with_finer_wavefronts(problem: Problem) -> Problem:
+    """The problem with rays traced on a grid of half the spacing, where a grid traces them."""
+    forward = problem.target.forward
+    sources = tuple(
+        replace(w, step=w.step / 2) if isinstance(w, GridWavefronts) else w
+        for w in forward.wavefronts
+    )
+    config = problem.config
+    assert config.wavefront_cell
+    return replace(
+        problem,
+        config=replace(config, wavefront_cell=config.wavefront_cell / 2),
+        target=replace(problem.target, forward=replace(forward, wavefronts=sources)),
+    )
+
+
 def choose_referee_cell(
     problem: Problem, velocity: Array, std: Array, referee: Referee
 ) -> tuple[float, float]:
@@ -281,6 +343,42 @@ def choose_referee_cell(
         cell, coarse = cell / 2, fine
 
 
+def resolving_cell(profile: MeanProfile, depth_max: float, most: float, std: float) -> float:
+    """The largest 1, 2 or 5 times a power of ten [km] whose cells hold a mean profile well enough.
+
+    What a vertical ray to the bottom and back gains or loses between the rows of the grid must stay
+    below :data:`LEAST_SEEN` of a pick's sigma.
+
+    Parameters
+    ----------
+    profile : MeanProfile
+        The mean profile.
+    depth_max : float
+        Depth of the model [km].
+    most : float
+        Largest cell that will do for all else [km].
+    std : float
+        A pick's standard deviation [s].
+    """
+    cell = round_125(most)
+    depth = np.linspace(0.0, depth_max, N_FINE)
+    slowness = 1 / profile.at(depth)
+    while depth_max / cell < MOST_ROWS:
+        rows = cell * np.arange(int(np.ceil(depth_max / cell)) + 1)
+        held = 1 / np.interp(depth, rows, profile.at(rows))
+        if 2 * np.trapezoid(np.abs(held - slowness), depth) < LEAST_SEEN * std:
+            break
+        cell = round_125(0.6 * cell)
+    return cell
+
+
+def mean_profile(prior: PriorConfig) -> MeanProfile:
+    """The mean profile of a prior that holds one."""
+    assert prior.profile
+    depth, velocity = np.array(prior.profile, float).T
+    return MeanProfile(depth=depth, velocity=velocity)
+
+
 def round_up(value: float) -> float:
     """Up to the next number of two significant digits.
 
@@ -294,11 +392,7 @@ def round_up(value: float) -> float:
 def _mean_profile(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig) -> MeanProfile:
     """The mean profile: given as a table, as a gradient, or fitted to the picks."""
     if prior.profile is not None:
-        table: Sequence[tuple[float, float]] = prior.profile
-        return MeanProfile(
-            depth=np.array([z for z, _ in table], float),
-            velocity=np.array([v for _, v in table], float),
-        )
+        return mean_profile(prior)
     if prior.surface_velocity is not None and prior.gradient is not None:
         reach = float(np.ptp(survey["surface_easting"].values))
         return linear_profile(

@@ -27,6 +27,9 @@ Array = NDArray[np.float64]
 #: above is cut to it: beyond half a standard deviation the leading order goes too far.
 LEAST_SHIFT, MOST_SHIFT = 0.05, 0.5
 
+#: Rise of the mean chi2 per pick above which a shift is no improvement and is given up: where times
+#: are rough, a bias to leading order says little.
+MOST_RISE = 0.02
 #: Fewer members neither give a standard deviation in every cell to measure the shift by nor a mean
 #: whose own noise, a standard deviation over the root of their number, is below the bias.
 LEAST_MEMBERS = 16
@@ -69,7 +72,8 @@ def recentred(
         In the same order; with new rays, times and misfits where they were moved.
     bias : float
         Largest bias of a cell's mean, to leading order, in posterior standard deviations; 0 where
-        no member was moved. Above :data:`MOST_SHIFT` only that much was removed.
+        there was none to speak of. Above :data:`MOST_SHIFT` only that much was removed, and none
+        where members would have fitted the picks worse.
     """
     is_known = len(members) >= LEAST_MEMBERS and all(each.excess.size for each in members)
     if not is_known or ranks.any_of(handles.is_cancelled()):
@@ -100,7 +104,13 @@ def recentred(
     moved = collected(ranks.joined(moving), len(members), handles, started)
     if len(moved) < len(members):
         return members, 0.0
-    return [replace(moved[i], excess=member.excess) for i, member in enumerate(members)], size
+    kept = ("excess", "objective", "is_own")
+    after = [
+        replace(moved[i], **{name: getattr(member, name) for name in kept})
+        for i, member in enumerate(members)
+    ]
+    rise = _mean_misfit(problem, after) - _mean_misfit(problem, members)
+    return (after if rise < MOST_RISE else members), size
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,6 +154,16 @@ class Move:
             sigma_scale=self.sigma_scale[index], n_steps=self.n_steps[index],
             is_converged=self.is_converged[index],
         )  # fmt: skip
+
+
+def _mean_misfit(problem: Problem, members: list[Member]) -> float:
+    """Mean chi2 per pick, every member with its own sigmas."""
+    observed, std = problem.target.observed.numpy(), problem.target.std.numpy()
+    chi2 = [
+        np.mean(((observed - member.predicted) / (std * member.sigma_scale.item())) ** 2)
+        for member in members
+    ]
+    return float(np.mean(chi2))
 
 
 def _largest(problem: Problem, members: list[Member], shift: Array) -> float:

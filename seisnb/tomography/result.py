@@ -23,7 +23,7 @@ from seisnb.tomography.checks import kernel_checks, peak_checks
 from seisnb.tomography.finish import is_checked
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem
-from seisnb.traveltime.referee import Referee
+from seisnb.tomography.refine import Judged
 
 Array = NDArray[np.float64]
 
@@ -101,11 +101,10 @@ def ensemble_dataset(
     *,
     asked: PriorConfig,
     bias: float,
-    referee: Referee,
-    referee_cell: float,
-    referee_error: float,
+    judged: Judged,
     elapsed: float,
     is_cancelled: bool,
+    n_failed: int,
 ) -> xr.Dataset:
     """Assemble the result, all but ``velocity`` itself.
 
@@ -127,19 +126,19 @@ def ensemble_dataset(
         The prior as it was given, with what was left open.
     bias : float
         Bias that the members were moved for, in posterior standard deviations.
-    referee : Referee
-        The independent solver.
-    referee_cell, referee_error : float
-        The referee's spacing [km] and what halving it changes [s, rms].
+    judged : Judged
+        What the independent solver and the model's edges say of the most probable model.
     elapsed : float
         Wall time [s].
     is_cancelled : bool
         The run was cut short.
+    n_failed : int
+        Members that did not reach their own objective and were left out.
     """
     prior, grid, survey = problem.prior, problem.prior.grid, problem.survey
     time, std = survey["travel_time"].values, survey["pick_std"].values
     predicted = np.stack([member.predicted for member in members])
-    mean_referee = referee.times(hung_mean, referee_cell)
+    mean_referee = judged.referee.times(hung_mean, judged.referee_cell)
     scale = np.array([float(member.sigma_scale.item()) for member in members])
     sigma = std * scale[:, None]
     section = ("depth", "easting")
@@ -155,6 +154,8 @@ def ensemble_dataset(
             "predicted_time": (("particle", "pick"), predicted),
             "residual": ("pick", time - predicted.mean(axis=0)),
             "chi2_ray": ("particle", mean_square(time - predicted, sigma)),
+            "floor_ray_share": ((), judged.on_floor),
+            "side_ray_share": ((), judged.on_sides),
             "rms_referee_mean": ((), np.sqrt(np.mean((time - mean_referee) ** 2))),
             "sigma_scale": ("particle", scale),
             "is_converged": (
@@ -170,6 +171,11 @@ def ensemble_dataset(
             "quantile": list(QUANTILES),
         },
     )
+    objective = np.stack([member.objective for member in members])
+    if np.isfinite(objective).all():
+        value, expected, spread = objective.T
+        dataset["objective"] = "particle", value * expected.mean() / expected
+        dataset["objective"].attrs.update(expected=expected.mean(), std=spread.mean())
     if problem.config.correction_steps:
         dataset["correction_acceptance"] = (
             "particle",
@@ -205,10 +211,12 @@ def ensemble_dataset(
             "seed": problem.config.seed,
             "survey_checksum": survey_checksum(survey),
             "recentred_bias_std": bias,
-            "referee_cell_km": referee_cell,
-            "referee_error_seconds": referee_error,
+            "referee_cell_km": judged.referee_cell,
+            "referee_error_seconds": judged.referee_error,
+            "refined": "; ".join(judged.notes),
             "elapsed_seconds": elapsed,
             "cancelled": int(is_cancelled),
+            "n_failed": n_failed,
         }
     )
     if problem.network is not None:
@@ -285,6 +293,9 @@ def _describe(dataset: xr.Dataset) -> None:
         "network_error": ("s", "network's times less the referee's, rms over members"),
         "sigma_scale": ("1", "factor on the given pick sigmas"),
         "is_converged": ("1", "member converged"),
+        "floor_ray_share": ("1", "share of rays along the model's floor, most probable model"),
+        "side_ray_share": ("1", "share of rays along the model's sides, most probable model"),
+        "objective": ("1", "twice the objective of the member's own fit"),
         "correction_acceptance": ("1", "share of the correction's steps that moved"),
         "chi2_network": ("1", "chi2 per pick, times by the network alone"),
         "particle": ("1", "member"),

@@ -22,6 +22,15 @@ Array = NDArray[np.float64]
 
 #: Most nodes that one ray may have.
 CAPACITY = 128
+#: Times of two paths are rounded off to one over this share of a pick's sigma.
+ROUNDING = 0.1
+#: Derivatives are mixed over more, so that a step from where two paths are nearly as fast lowers
+#: (or raises) the times of both.
+MIXING = 0.3
+#: A second path's share in a derivative below this is none.
+LEAST_SHARE = 1e-3
+#: A second path counts while it is slower by less than this many pick sigmas.
+NEAR = 3.0
 
 
 def straight_rays(grid: SectionGrid, geometry: PickGeometry, spacing: float) -> Rays:
@@ -87,16 +96,92 @@ def bend_rays(
     return times, bent
 
 
-def fastest(candidates: Sequence[tuple[Array, Rays]]) -> tuple[Array, Rays]:
-    """The fastest of several (times, rays), pick by pick."""
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """The two fastest paths of every pick, so that none is lost where they change places.
+
+    Attributes
+    ----------
+    times : Array, (pick,)
+        Least times [s], rounded off over :data:`ROUNDING` where two paths are as fast.
+    rays : Rays
+        The fastest ray of every pick.
+    second : Rays
+        The fastest along another path; no nodes where none is known or near in time.
+    share : Array, (pick,)
+        Weight of the second ray in the derivative of the time: 0.5 where both are as fast.
+    """
+
+    times: Array
+    rays: Rays
+    second: Rays
+    share: Array
+
+
+def two_fastest(
+    candidates: Sequence[tuple[Array, Rays]], *, margin: float, apart: float, std: Array
+) -> Paths:
+    """The two fastest of several (times, rays) that run along different paths, pick by pick.
+
+    Parameters
+    ----------
+    candidates : sequence of (Array, Rays)
+        Times [s] and rays; rays without nodes do not count.
+    margin : float
+        A later candidate must be faster by more [s]: of two that have been bent to the same path,
+        rounding does not choose.
+    apart : float
+        Rays that keep closer than this [km] run along the same path.
+    std : Array, (pick,)
+        Standard deviations of the picks [s], the measure of what is near in time.
+    """
     times, rays = candidates[0]
     times, rays = times.copy(), rays.copy()
+    later = np.full_like(times, np.inf)
+    second = Rays(nodes=np.zeros_like(rays.nodes), count=np.zeros_like(rays.count))
     for other_times, other in candidates[1:]:
-        better = other_times < times
-        times[better] = other_times[better]
-        rays.nodes[better] = other.nodes[better]
-        rays.count[better] = other.count[better]
-    return times, rays
+        is_there = other.count > 0
+        better = is_there & (other_times < times - margin)
+        differs = is_there & (_distance(rays, other) > apart)
+        # what was first becomes second, unless it is the same path, or the second was another
+        falls = np.flatnonzero(better & differs)
+        _put(second, falls, rays)
+        later[falls] = times[falls]
+        runs_up = np.flatnonzero(~better & differs & (other_times < later - margin))
+        _put(second, runs_up, other)
+        later[runs_up] = other_times[runs_up]
+        won = np.flatnonzero(better)
+        _put(rays, won, other)
+        times[won] = other_times[won]
+        same = np.flatnonzero((second.count > 0) & (_distance(rays, second) <= apart))
+        second.count[same] = 0
+        later[same] = np.inf
+    far = ~(later - times < NEAR * std)
+    second.count[far] = 0
+    with np.errstate(over="ignore"):
+        gap = np.where(far, np.inf, np.maximum(later - times, 0.0)) / (ROUNDING * std)
+        share = 1 / (1 + np.exp(gap * (ROUNDING / MIXING)))
+        rounded = times - ROUNDING * std * np.log1p(np.exp(-gap))
+    return Paths(times=rounded, rays=rays, second=second, share=share)
+
+
+def _put(into: Rays, picks: NDArray[np.intp], rays: Rays) -> None:
+    """Copy the rays of some picks."""
+    into.nodes[picks] = rays.nodes[picks]
+    into.count[picks] = rays.count[picks]
+
+
+def _distance(one: Rays, other: Rays) -> Array:
+    """How far two rays of every pick keep from each other at most, on thirds of their way [km]."""
+    picks = np.arange(one.count.size)
+    found = np.zeros(picks.size)
+    for part in (0.25, 0.5, 0.75):
+        at = [
+            rays.nodes[picks, np.maximum(part * (rays.count - 1), 0).round().astype(int)]
+            for rays in (one, other)
+        ]
+        found = np.maximum(found, np.hypot(*(at[0] - at[1]).T))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +200,12 @@ class RayForward:
         Bending steps.
     tolerance : float
         Bending tolerance [s].
+    std : Array, (pick,)
+        Standard deviations of the picks [s]: what is near in time, for their second paths.
+    apart : float
+        Rays that keep closer than this [km] run along the same path.
     keeps_rays : bool
-        The last model's rays stay candidates; of use where a wavefront source may lose a branch.
+        The last model's rays stay candidates, so that no path is lost on the way.
     """
 
     prior: GaussianProcessPrior
@@ -124,6 +213,8 @@ class RayForward:
     wavefronts: tuple[Wavefronts, ...]
     n_steps: int = 3
     tolerance: float = 1e-5
+    std: Array | None = None
+    apart: float = 0.0
     keeps_rays: bool = False
 
     def times(self, unknowns: Array, known: Rays) -> tuple[Array, Rays]:
@@ -140,31 +231,62 @@ class RayForward:
 
     def times_in(self, velocity: Array, known: Rays) -> tuple[Array, Rays]:
         """The same for a velocity model (n_easting, n_depth) [km/s] on the section grid."""
+        paths = self.paths(velocity, known)
+        return paths.times, paths.rays
+
+    def paths(self, velocity: Array, *known: Rays, is_search: bool = True) -> Paths:
+        """The fastest paths of a velocity model (n_easting, n_depth) [km/s].
+
+        Parameters
+        ----------
+        velocity : Array
+            On the section grid.
+        known : Rays
+            Rays of neighbouring models.
+        is_search : bool
+            Trace new rays down the wavefronts; without, known rays are bent and nothing else, so
+            that times change smoothly with the model.
+        """
         grid = self.prior.grid
-        candidates = [
-            source.trace(velocity, grid, self.geometry, known) for source in self.wavefronts
-        ]
-        if self.keeps_rays or not candidates:
-            candidates.append(known)
-        return fastest(
-            [
-                bend_rays(
-                    velocity, grid, self.geometry, rays,
-                    n_steps=self.n_steps, tolerance=self.tolerance,
-                )
-                for rays in candidates
+        candidates = [rays for rays in known if rays.count.any()]
+        if is_search and self.wavefronts:
+            traced = [
+                source.trace(velocity, grid, self.geometry, known[0]) for source in self.wavefronts
             ]
+            candidates = [*(candidates if self.keeps_rays else []), *traced]
+        std = np.zeros(self.geometry.n_picks) if self.std is None else self.std
+        return two_fastest(
+            [self._bent(velocity, rays) for rays in candidates],
+            margin=self.tolerance, apart=self.apart, std=std,
         )  # fmt: skip
+
+    def _bent(self, velocity: Array, rays: Rays) -> tuple[Array, Rays]:
+        """Times [s] along rays bent in a model, and these; infinite where there is no ray."""
+        times, bent = bend_rays(
+            velocity, self.prior.grid, self.geometry, rays,
+            n_steps=self.n_steps, tolerance=self.tolerance,
+        )  # fmt: skip
+        return np.where(rays.count > 0, times, np.inf), bent
 
     def kernel(self, unknowns: Array, rays: Rays) -> Array:
         """Derivative of the times with respect to the unknowns, (pick, n_unknowns)."""
         prior, grid = self.prior, self.prior.grid
         velocity, slope = prior.velocity_and_derivative(unknowns)
-        out = np.empty((self.geometry.n_picks, prior.n_unknowns))
+        out = np.empty((rays.count.size, prior.n_unknowns))
         kernels.ray_kernel(
             velocity, slope * prior.amplitude,
             grid.surface, grid.x0, grid.cell_easting, grid.cell_depth,
             prior.basis_easting, prior.basis_depth, prior.kept[0], prior.kept[1],
             rays.nodes, rays.count, out,
         )  # fmt: skip
+        return out
+
+    def kernel_of(self, unknowns: Array, paths: Paths) -> Array:
+        """The same for both paths of every pick, by their shares."""
+        out = self.kernel(unknowns, paths.rays)
+        both = np.flatnonzero(paths.share > LEAST_SHARE)
+        if both.size:
+            second = Rays(nodes=paths.second.nodes[both], count=paths.second.count[both])
+            share = paths.share[both, None]
+            out[both] += share * (self.kernel(unknowns, second) - out[both])
         return out
