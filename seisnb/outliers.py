@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seisnb.survey import check_survey, offset
+from seisnb.survey import check_survey, horizontal_distance
 
 Array = NDArray[np.float64]
 
@@ -94,9 +94,10 @@ def suspects(survey: xr.Dataset, *, threshold: float = THRESHOLD) -> list[Suspec
         score = abs(gap) / float(np.hypot(std[pick], std[other]))
         add(pick, score, f"differs by {_seconds(abs(gap), survey)} from pick {other}, which runs "
                          "the same path the other way")  # fmt: skip
-    too_fast = used & (np.abs(offset(survey)) > FASTEST * (time + 5 * std))
+    distance = horizontal_distance(survey)
+    too_fast = used & (distance > FASTEST * (time + 5 * std))
     for pick in np.flatnonzero(too_fast).tolist():
-        speed = abs(float(offset(survey)[pick])) / time[pick]
+        speed = float(distance[pick]) / time[pick]
         add(int(pick), 2 * threshold,
             f"{speed:.3g} km/s from shot to receiver is faster than rock")  # fmt: skip
     return sorted(found.values(), key=lambda each: -each.score)

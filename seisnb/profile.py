@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from seisnb.prior import MeanProfile
-from seisnb.survey import offset, surface_depth_at
+from seisnb.survey import horizontal_distance, surface_depth_at
 from seisnb.traveltime.analytic import travel_time_linear_gradient, travel_time_profile
 
 Array = NDArray[np.float64]
@@ -52,7 +52,7 @@ def profile_from_picks(survey: xr.Dataset) -> MeanProfile:
     used = survey["used"].values.astype(bool)
     if buried_depth(survey) > BURIED * float(np.ptp(survey["surface_easting"].values)):
         return _profile_between_buried(survey.isel(pick=np.flatnonzero(used)))
-    distance = np.abs(offset(survey))[used]
+    distance = horizontal_distance(survey)[used]
     time, std = (survey[name].values[used] for name in ("travel_time", "pick_std"))
     water = np.zeros(used.sum())
     for kind in ("shot", "receiver"):
@@ -175,8 +175,9 @@ def _profile_between_buried(survey: xr.Dataset) -> MeanProfile:
         kind: np.maximum(survey[f"{kind}_depth"].values - surface_depth_at(survey, x), 0.0)
         for kind, x in ends.items()
     }
-    distance = np.hypot(ends["receiver"] - ends["shot"], below["receiver"] - below["shot"])
+    distance = np.hypot(horizontal_distance(survey), below["receiver"] - below["shot"])
     time = survey["travel_time"].values
+    distance, time = _below_water(survey, distance, time)
     slack = np.hypot(survey["pick_std"].values, STRUCTURE * time)
     deepest = max(float(below["shot"].max()), float(below["receiver"].max()))
     middle = float(np.median(distance[distance > 0] / time[distance > 0]))
@@ -200,6 +201,21 @@ def _profile_between_buried(survey: xr.Dataset) -> MeanProfile:
     top, bottom = velocity(fit.x, np.array([0.0, deepest]))
     depth = np.array([0.0, deepest, 2 * deepest])
     return MeanProfile(depth=depth, velocity=np.array([top, bottom, bottom]))
+
+
+def _below_water(survey: xr.Dataset, distance: Array, time: Array) -> tuple[Array, Array]:
+    """Distances and times of the parts of straight paths in the rock: water taken off."""
+    water_velocity = float(survey.attrs.get("water_velocity", 0.0))
+    if not water_velocity:
+        return distance, time
+    z = {kind: survey[f"{kind}_depth"].values for kind in ("shot", "receiver")}
+    floor = {kind: surface_depth_at(survey, survey[f"{kind}_easting"].values) for kind in z}
+    water = sum(np.maximum(floor[kind] - z[kind], 0.0) for kind in z)
+    fall = np.abs(z["receiver"] - z["shot"])
+    length = np.hypot(horizontal_distance(survey), fall)
+    # a path that lies level in the rock has no share of water
+    share = np.clip(np.divide(water, fall, out=np.zeros_like(fall), where=fall > 0), 0.0, 1.0)
+    return (1 - share) * length, np.maximum(time - share * length / water_velocity, 0.01 * time)
 
 
 def turning_depth(profile: MeanProfile, distance: float) -> float:

@@ -32,9 +32,11 @@ def make_survey(
     shot_depth: ArrayLike,
     receiver_easting: ArrayLike,
     receiver_depth: ArrayLike,
+    offset_across: ArrayLike | None = None,
     surface_easting: ArrayLike | None = None,
     surface_depth: ArrayLike | None = None,
     water_velocity: float | None = None,
+    buried: str | None = None,
     shot: ArrayLike | None = None,
     receiver: ArrayLike | None = None,
     used: ArrayLike | None = None,
@@ -52,11 +54,16 @@ def make_survey(
         First-arrival time and its standard deviation (1 sigma) [s].
     shot_easting, shot_depth, receiver_easting, receiver_depth : array_like, (pick,)
         Positions [km], depth positive down from sea level.
+    offset_across : array_like, (pick,), optional
+        How much farther to the left of the line, looking along it, the receiver lies than the
+        shot [km]: the part of the true offset that a section does not hold. Zero if omitted.
     surface_easting, surface_depth : array_like, (profile,), optional
         The rock's surface (topography or sea floor) [km], easting increasing. Without it the
         surface runs through all shots and receivers, which then are all on land.
     water_velocity : float, optional
         Velocity of the water [km/s]; needed when a shot or receiver lies above the surface.
+    buried : {"shot", "receiver", "both"}, optional
+        Which ends of picks stand in boreholes; at sea only those may lie under the sea floor.
     shot, receiver : array_like of int, (pick,), optional
         Numbers as in the source; without them, numbered by position along the line.
     used : array_like of bool, (pick,), optional
@@ -71,10 +78,10 @@ def make_survey(
     Returns
     -------
     xr.Dataset
-        dims ``pick`` and ``profile``; variables as in :data:`seisnb.conventions.SURVEY`;
-        attrs ``title``, ``source``, ``checksum``, ``notes`` (JSON list), ``length_unit``
-        ("m" for lines shorter than 2 km, else "km": for display only) and, at sea,
-        ``water_velocity``.
+        dims ``pick`` and ``profile``; variables as in :data:`seisnb.conventions.SURVEY`, and
+        ``offset_across`` (pick,) where it is given; attrs ``title``, ``source``, ``checksum``,
+        ``notes`` (JSON list), ``length_unit`` ("m" for lines shorter than 2 km, else "km": for
+        display only), at sea ``water_velocity``, and ``buried`` where some ends are.
 
     Raises
     ------
@@ -164,6 +171,13 @@ def make_survey(
     survey.attrs["length_unit"] = "m" if np.ptp(x) < 2.0 else "km"
     if water_velocity is not None:
         survey.attrs["water_velocity"] = float(water_velocity)
+    if buried not in (None, "none"):
+        survey.attrs["buried"] = buried
+    if offset_across is not None:
+        survey["offset_across"] = ("pick", column(offset_across, "offset_across"))
+        survey["offset_across"].attrs.update(
+            units="km", long_name="receiver minus shot across the line, positive to its left"
+        )
     set_units(survey, SURVEY)
     check_survey(survey, where=where)
     return survey
@@ -215,10 +229,22 @@ def offset(survey: xr.Dataset) -> Array:
     return _values(survey, "receiver_easting") - _values(survey, "shot_easting")
 
 
+def offset_across(survey: xr.Dataset) -> Array:
+    """Receiver minus shot across the line of every pick, (pick,) [km]; zeros on a straight line."""
+    if "offset_across" in survey:
+        return _values(survey, "offset_across")
+    return np.zeros(survey.sizes["pick"])
+
+
+def horizontal_distance(survey: xr.Dataset) -> Array:
+    """Distance on the map from shot to receiver of every pick, (pick,) [km]."""
+    return np.hypot(offset(survey), offset_across(survey))
+
+
 def survey_checksum(survey: xr.Dataset) -> str:
     """SHA-256 of all numbers that an inversion depends on (positions, times, sigmas, mutes)."""
     digest = hashlib.sha256()
-    for name in sorted(SURVEY):
+    for name in sorted({*SURVEY, *({"offset_across"} & set(survey.data_vars))}):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(survey[name].values).tobytes())
     digest.update(str(survey.attrs.get("water_velocity")).encode())
@@ -294,11 +320,17 @@ def _check_positions(survey: xr.Dataset, where: str) -> None:
         faults = [(outside, span, "Extend the profile over the whole line.")]
         if at_sea:
             air = np.minimum(floor, 0.0) - np.where(floor > 0, 1e-2, max(relief, 1e-2))
-            deep = floor + 5 * relief
+            in_hole = survey.attrs.get("buried") in (kind, "both")
+            deep = floor + (np.inf if in_hole else 5 * relief)
             mirrored |= (z < air) & (floor > 0)
             faults += [
                 (z < air, "above the sea", "Correct it."),
-                (z > deep, "under the sea floor", "Correct it, or the sea-floor profile."),
+                (
+                    z > deep,
+                    "under the sea floor",
+                    f"Correct it, or the sea-floor profile, or say that it stands in a borehole: "
+                    f"buried='{kind}' (--buried {kind}).",
+                ),
             ]
         else:
             remedy = "Correct it, or state water_velocity if this is water."
@@ -323,7 +355,8 @@ def _check_velocities(survey: xr.Dataset, where: str) -> None:
     """Straight-line velocities must be those of rock: a factor of 1000 is a unit error."""
     used = survey["used"].values.astype(bool)
     distance = np.hypot(
-        offset(survey), _values(survey, "receiver_depth") - _values(survey, "shot_depth")
+        horizontal_distance(survey),
+        _values(survey, "receiver_depth") - _values(survey, "shot_depth"),
     )
     apparent = (distance / _values(survey, "travel_time"))[used]
     if not (distance[used] > 0).any():

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import xarray as xr
 
 from seisnb import cli
+from seisnb.cli.reading import FORMATS, OPTIONS
 from seisnb.conventions import Cancelled
+from seisnb.dashboards.tomography.state import ReadingConfig
 from seisnb.interrupts import EXIT_CANCELLED
-from seisnb.io import open_ensemble, read_models, save_ensemble, write_picks
+from seisnb.io import (
+    PICK_FORMATS,
+    open_ensemble,
+    read_models,
+    read_picks,
+    save_ensemble,
+    write_picks,
+)
 from tests.dashboards.fake import ensemble_of, land_survey
 
 HEADER = (
@@ -107,20 +117,36 @@ def test_reader_options_reach_the_reader(picks, tmp_path, inversion, monkeypatch
 
     monkeypatch.setattr("seisnb.io.read_picks", read_picks)
     surface = tmp_path / "surface.txt"
-    options = ["--format", "txin", "--phases", "1,5,Pg", "--pick-std", "3%+0.0005"]
+    options = ["--format", "txin", "--phases", "1,5:185-,Pg", "--pick-std", "3%+0.0005"]
     options += ["--surface", surface, "--water-velocity", "1.48", "--on-bad", "drop"]
-    options += ["--instrument", "receiver"]
+    options += ["--instrument", "receiver", "--buried", "both", "--length-unit", "m"]
+    options += ["--time-unit", "ms", "--vertical", "depth"]
+    options += ["--shots", tmp_path / "s.geo", "--receivers", tmp_path / "r.geo"]
     assert run("tomography", picks, "--out", tmp_path / "out", *options) == 0
     assert given == {
         "path": picks,
         "format": "txin",
-        "phases": (1, 5, "Pg"),
+        "phases": (1, "5:185-", "Pg"),
         "pick_std": "3%+0.0005",
         "surface": surface,
         "water_velocity": 1.48,
         "instrument": "receiver",
         "on_bad": "drop",
+        "buried": "both",
+        "shots": tmp_path / "s.geo",
+        "receivers": tmp_path / "r.geo",
+        "length_unit": "m",
+        "time_unit": "ms",
+        "vertical": "depth",
     }
+
+
+def test_options_of_reading_are_the_same_in_every_face():
+    assert FORMATS == PICK_FORMATS
+    hints = get_type_hints(ReadingConfig)
+    assert get_args(hints["format"]) == ("guess", *PICK_FORMATS)
+    named = set(inspect.signature(read_picks).parameters) - {"path", "format", "title"}
+    assert named == set(OPTIONS) == set(hints) - {"format"}
 
 
 def test_set_reaches_both_configurations(picks, tmp_path, inversion):

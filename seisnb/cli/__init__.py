@@ -21,6 +21,7 @@ from seisnb.cli.batch import add_batch
 from seisnb.cli.demo import add_demo
 from seisnb.cli.doctor import add_doctor
 from seisnb.cli.locate import add_locate
+from seisnb.cli.reading import add_reading
 from seisnb.cli.resolution import add_resolution
 from seisnb.cli.servers import add_lab, add_voila
 from seisnb.cli.slip import add_slip
@@ -187,39 +188,13 @@ def _add_tomography(commands: Any) -> None:
         "that was stopped. Ctrl-C keeps the members that are done.",
         epilog="examples:\n  seisnb tomography line7.sgt --out line7 --pick-std 3%+0.0005\n"
         "  seisnb tomography tx.in --out line8 --phases 1,5 --surface seafloor.txt "
-        "--water-velocity 1.5",
+        "--water-velocity 1.5\n"
+        "  seisnb tomography vsp.txt --out vsp --pick-std 1% --buried receiver",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("picks", metavar="PICKS", type=Path, help="file of picks")
     command.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the results")
-    command.add_argument("--format", choices=("sgt", "txin", "tomo2d", "csv"), help="of PICKS")
-    command.add_argument(
-        "--phases", metavar="1,5", type=_phases, help="phase codes that are first arrivals"
-    )
-    command.add_argument(
-        "--pick-std",
-        metavar="STD",
-        help="standard deviation of the picks where PICKS has none: 0.0003 (s), or 3%%+0.0005 "
-        "(of the time, plus s)",
-    )
-    command.add_argument(
-        "--surface", metavar="FILE", type=Path, help="topography or sea floor: easting, depth"
-    )
-    command.add_argument(
-        "--water-velocity", metavar="KM/S", type=float, help="for lines at sea, such as 1.5"
-    )
-    command.add_argument(
-        "--instrument",
-        choices=("shot", "receiver"),
-        default="shot",
-        help="end of a pick that stands on the sea floor, where PICKS has no depths (shot)",
-    )
-    command.add_argument(
-        "--on-bad",
-        choices=("raise", "drop"),
-        default="raise",
-        help="refuse a file with a bad pick (raise), or drop such picks and say which",
-    )
+    add_reading(command)
     command.add_argument("--members", metavar="N", type=int, help="number of models (64)")
     command.add_argument("--seed", metavar="N", type=int, help="random seed (0)")
     command.add_argument(
@@ -312,16 +287,6 @@ def _add_verify(commands: Any) -> None:
         help="prior std of log velocity: how strongly times bend (0.15)",
     )  # fmt: skip
     gold.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (0)")
-
-
-def _phases(text: str) -> tuple[int | str, ...]:
-    """``1,5`` or ``P,Pg`` as phase codes."""
-    codes = [code.strip() for code in text.split(",")]
-    if not all(codes):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a list of phase codes; expected codes and commas, as in 1,5"
-        )
-    return tuple(int(code) if code.lstrip("+-").isdigit() else code for code in codes)
 
 
 def _fail(message: object, code: int) -> int:

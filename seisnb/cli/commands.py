@@ -15,6 +15,7 @@ import xarray as xr
 import seisnb.io
 import seisnb.tomography
 from seisnb import ranks
+from seisnb.cli.reading import reading_options
 from seisnb.cli.spreading import spreading
 from seisnb.conventions import InputError
 from seisnb.dashboards.report import write_report
@@ -45,16 +46,7 @@ def _tomography(args: argparse.Namespace) -> int:
     out = prepare_folder(args.out, where="--out") if ranks.is_first() else args.out
     configs = configs_of(args)
 
-    survey = seisnb.io.read_picks(
-        args.picks,
-        args.format,
-        pick_std=args.pick_std,
-        phases=args.phases,
-        water_velocity=args.water_velocity,
-        surface=args.surface,
-        instrument=args.instrument,
-        on_bad=args.on_bad,
-    )
+    survey = seisnb.io.read_picks(args.picks, args.format, **reading_options(args))
     if ranks.is_first():
         _print_survey(survey)
 

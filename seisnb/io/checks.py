@@ -7,57 +7,21 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TypeAlias
 
 import numpy as np
 
-from seisnb.conventions import InputError
+from seisnb.conventions import GeometryError, InputError
 from seisnb.io.lines import TextFile, keep_good, listed
 from seisnb.io.pick_std import PickStd
-from seisnb.io.records import Array, PickFile, PickRow
+from seisnb.io.records import Array, PickRow
 
-#: What callers give to name phase codes: "1,5", 1 or [1, 5].
-Phases: TypeAlias = str | int | Sequence[str | int]
-
+_ENDS = ("shot", "receiver")
 #: Two ends closer than this are one place [km].
 _SAME_PLACE = 1e-9
 #: Repeated picks of one shot and receiver may differ by this many standard deviations.
 _REPEAT = 3.0
-
-
-def select_phases(
-    parsed: PickFile, phases: Phases | None, where: str, notes: list[str]
-) -> list[PickRow]:
-    """The first arrivals: rows of the codes that the caller, or the format, names."""
-    counts = parsed.phase_counts()
-    told = ", ".join(f"{code} ({n} picks)" for code, n in counts.items())
-    if phases is None:
-        wanted = parsed.first_arrivals or frozenset()
-        if counts and not wanted:
-            raise InputError(
-                f"{where}: the file has phase codes {told}. Say which are first arrivals: "
-                f"phases={next(iter(counts))!r}, for example."
-            )
-    elif not counts:
-        raise InputError(f"{where}: phases is {phases!r} but the file has no phase codes. Omit it.")
-    else:
-        given = phases.split(",") if isinstance(phases, str) else np.ravel(phases).tolist()
-        wanted = frozenset(str(code).strip() for code in given)
-        unknown = sorted(wanted - counts.keys())
-        if unknown or not wanted:
-            raise InputError(
-                f"{where}: no picks have the phase code {', '.join(unknown) or '(none given)'}. "
-                f"The file has {told}."
-            )
-    if not counts:
-        return parsed.rows
-    later = {code: n for code, n in counts.items() if code not in wanted}
-    if later:
-        listing = ", ".join(f"{n} of phase {code}" for code, n in later.items())
-        notes.append(f"Left out later arrivals: {listing}.")
-    return [row for row in parsed.rows if row.phase in wanted]
 
 
 def place_ends(
@@ -65,19 +29,26 @@ def place_ends(
     profile: tuple[Array, Array] | None,
     water_velocity: float | None,
     instrument: str,
+    where: str,
     notes: list[str],
 ) -> list[PickRow]:
     """Rows whose ends without depth are put on the surface, or at sea on sea floor and sea."""
     rows = list(rows)
-    ends = [
-        end for end in ("shot", "receiver") if any(math.isnan(_depth(row, end)) for row in rows)
-    ]
+    ends = [end for end in _ENDS if any(math.isnan(_depth(row, end)) for row in rows)]
     if not ends:
         return rows
     at_sea = water_velocity is not None
     for end in ends:
         afloat = at_sea and end != instrument
         if profile is None:
+            highest = min((_depth(row, other) for row in rows for other in _ENDS
+                           if not math.isnan(_depth(row, other))), default=0.0)  # fmt: skip
+            if highest < 0:
+                raise GeometryError(
+                    f"{where}: the file has no {end} depths, but its other points lie up to "
+                    f"{-highest:g} km above sea level. Give the {end}s' elevations, or the "
+                    "topography (surface, --surface)."
+                )
             place = "at sea level (depth 0), for want of a surface"
         else:
             place = "at the sea surface" if afloat else "on the surface given"
@@ -104,7 +75,11 @@ def _with_depth(row: PickRow, end: str, depth: float) -> PickRow:
 
 def _distance(row: PickRow) -> float:
     """Straight distance between the ends [km]."""
-    return math.hypot(row.receiver_easting - row.shot_easting, row.receiver_depth - row.shot_depth)
+    return math.hypot(
+        row.receiver_easting - row.shot_easting,
+        row.receiver_northing - row.shot_northing,
+        row.receiver_depth - row.shot_depth,
+    )
 
 
 def drop_zero_offset(rows: list[PickRow], notes: list[str]) -> list[PickRow]:
@@ -179,7 +154,10 @@ def drop_repeats(
     """At most one pick of a pair of places, unless repeated picks agree; muted ones stay."""
     groups: dict[tuple[float, ...], list[PickRow]] = defaultdict(list)
     for row in filter(lambda row: row.used, rows):
-        ends = (row.shot_easting, row.shot_depth, row.receiver_easting, row.receiver_depth)
+        ends = (
+            row.shot_easting, row.shot_northing, row.shot_depth,
+            row.receiver_easting, row.receiver_northing, row.receiver_depth,
+        )  # fmt: skip
         groups[ends].append(row)
     copies: list[int] = []
     later: list[int] = []

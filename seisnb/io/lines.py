@@ -39,6 +39,25 @@ def listed(values: Iterable[object]) -> str:
     return ", ".join(items[:_N_SHOWN]) + more
 
 
+def is_number(text: str) -> bool:
+    """Whether a field is a finite number, Fortran's exponents included.
+
+    Examples
+    --------
+    >>> is_number("-4D-3"), is_number("x"), is_number("nan")
+    (True, False, False)
+    """
+    return as_number(text) is not None
+
+
+def as_number(text: str) -> float | None:
+    """The finite number that a field is, else None."""
+    if _NUMBER.fullmatch(text.strip()) is None:
+        return None
+    value = float(text.lower().replace("d", "e"))
+    return value if math.isfinite(value) else None
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a text file.
@@ -113,6 +132,8 @@ class TextFile:
         Name of the file without its folder, printable.
     stem : str
         The same without its extension.
+    suffix : str
+        The extension, lower case, with its point.
     lines : tuple of str
         Lines without their ends.
     checksum : str
@@ -123,6 +144,7 @@ class TextFile:
 
     name: str
     stem: str
+    suffix: str
     lines: tuple[str, ...]
     checksum: str
     notes: tuple[str, ...] = ()
@@ -186,6 +208,7 @@ def read_text(path: str | Path, *, where: str) -> TextFile:
     return TextFile(
         name=name,
         stem=Path(name).stem,
+        suffix=path.suffix.lower(),
         lines=tuple(_LINE_END.split(text.rstrip("\x1a"))),
         checksum=hashlib.sha256(data).hexdigest(),
         notes=notes,

@@ -1,6 +1,7 @@
 """The unified data format of pyGIMLi (``.sgt``, ``.data``): points, picks, topography.
 
-Plain text; ``#`` starts a comment; blank lines and the kind of white space do not matter::
+Plain text; ``#`` or ``//`` starts a comment; blank lines, the kind of white space and text behind
+a count do not matter::
 
     4 # shot/geophone points
     #x   z
@@ -15,17 +16,20 @@ Plain text; ``#`` starts a comment; blank lines and the kind of white space do n
     9.0  2.4
 
 1. *Points*: their number, then one row each. The header comment names the columns in any order:
-   ``x`` is the position along the line, the vertical column is ``z`` or, without a ``z`` that
-   differs from 0, ``y``; it is an elevation, positive up. Lengths are in m, or in mm or km where
-   the header says so (``x/mm``). Without a header: ``x``, elevation; or ``x``, ``y``, ``z``.
-   Two points at one place count as one, the first.
+   ``x`` is the position along the line, the vertical column is ``elevation`` (positive up),
+   ``depth`` (positive down), ``z`` or, without a ``z`` that differs from 0, ``y``; the last two are
+   elevations unless the caller says otherwise. A ``y`` beside a vertical column, or too large for
+   an elevation, is a northing: the points are then projected onto their line. Lengths are in m, or
+   in mm or km where the header says so (``x/mm``, ``x (mm)``). Without a header: ``x``, elevation;
+   or ``x``, ``y``, ``z``. Two points at one place count as one, the first.
 2. *Measurements*: their number, then one row each. ``s`` and ``g`` are the numbers of the shot's
    and the geophone's point, from 1; ``t`` the travel time and ``err`` its standard deviation [s]
    (``t/ms``, ``err/ms`` and ``err/%`` are understood); ``valid`` 0 mutes a pick. Without a
    header: ``s``, ``g``, ``t`` and, if there is a fourth column, ``err``. Other columns are
    ignored and reported.
 3. *Topography*, optional: their number, then rows like the points. The surface runs through the
-   topography and all points above or beyond it; without topography, through all points.
+   topography and all points above or beyond it; without topography, through all points
+   (:mod:`seisnb.io.ground`).
 
 The format knows no phases, no water and no sign of a first arrival: all rows are first arrivals.
 
@@ -36,6 +40,7 @@ pyGIMLi, ``core/src/datacontainer.cpp``, ``DataContainer::load``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,21 +48,24 @@ import numpy as np
 import xarray as xr
 
 from seisnb.conventions import InputError
-from seisnb.io.lines import Line, TextFile, keep_good, listed, shown
+from seisnb.io.lines import Line, TextFile, is_number, keep_good, listed, shown
 from seisnb.io.records import Array, PickFile, PickRow
 
 _LENGTHS = {"m": 1e3, "mm": 1e6, "km": 1.0}
 _TIMES = {"s": 1.0, "ms": 1e3}
 #: Units a column may have, and how many there are in ours; the first is meant without a unit.
 _UNITS: Mapping[str, Mapping[str, float]] = {
-    **dict.fromkeys("xyz", _LENGTHS),
+    **dict.fromkeys(("x", "y", "z", "depth", "elevation"), _LENGTHS),
     "t": _TIMES,
     "err": {**_TIMES, "%": 100.0},
 }
-#: A point this far above a given topography [share of the line] is in the air, not on a bump.
-_BUMP = 0.1
-#: Points closer than this to the topography lie on it [km].
-_ROUNDING = 1e-9
+_POINT_COLUMNS = ("x", "y", "z", "depth", "elevation")
+_IN_BRACKETS = re.compile(r"\s*[\[(]\s*([a-z%]+)\s*[\])]")
+_VERTICAL = {"depth": 1.0, "elevation": -1.0}
+#: Other names of the columns of points.
+_ALIASES = {"elev": "elevation", "height": "elevation", "dep": "depth"}
+#: No elevation is larger [km].
+_HIGHEST = 9.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,13 @@ class _Table:
         return line.real(index, what, finite=finite) / units[unit or next(iter(units))]
 
 
-def parse_sgt(text: TextFile, *, on_bad: str = "raise") -> PickFile:
+def is_sgt(text: TextFile) -> bool:
+    """Whether the first line with values is a count, perhaps with text behind it."""
+    first = next((line for line in _lines(text) if line.fields), None)
+    return first is not None and _is_count(first)
+
+
+def parse_sgt(text: TextFile, *, on_bad: str = "raise", vertical: str | None = None) -> PickFile:
     """Parse a unified data file (module docstring).
 
     Parameters
@@ -84,6 +98,8 @@ def parse_sgt(text: TextFile, *, on_bad: str = "raise") -> PickFile:
         The file.
     on_bad : {"raise", "drop"}
         What to do with a bad measurement row; a bad count or point always raises.
+    vertical : {"elevation", "depth"}, optional
+        What ``z`` (or the ``y`` in its place) is, where the header does not say; elevation.
 
     Returns
     -------
@@ -96,11 +112,11 @@ def parse_sgt(text: TextFile, *, on_bad: str = "raise") -> PickFile:
         A count that does not fit its rows, a value that is not a number, a point that is not there.
     """
     notes: list[str] = []
-    lines = text.all_lines()
+    lines = _lines(text)
     points, at = _read_table(lines, 0, "points", text.name)
     picks, at = _read_table(lines, at, "measurements", text.name)
-    x, depth = _positions(points)
-    number = _merge_duplicates(x, depth, notes)
+    places = _positions(points, vertical, notes)
+    number = _merge_duplicates(places, notes)
     _check_columns(picks, notes)
 
     def parse(line: Line) -> PickRow:
@@ -117,10 +133,12 @@ def parse_sgt(text: TextFile, *, on_bad: str = "raise") -> PickFile:
             line=line.number,
             shot=s,
             receiver=g,
-            shot_easting=x[s - 1],
-            shot_depth=depth[s - 1],
-            receiver_easting=x[g - 1],
-            receiver_depth=depth[g - 1],
+            shot_easting=float(places[s - 1, 0]),
+            shot_northing=float(places[s - 1, 1]),
+            shot_depth=float(places[s - 1, 2]),
+            receiver_easting=float(places[g - 1, 0]),
+            receiver_northing=float(places[g - 1, 1]),
+            receiver_depth=float(places[g - 1, 2]),
             travel_time=time,
             pick_std=std,
             used=used,
@@ -130,11 +148,11 @@ def parse_sgt(text: TextFile, *, on_bad: str = "raise") -> PickFile:
     topography = None
     if any(line.fields for line in lines[at:]):
         table, at = _read_table(lines, at, "topography points", text.name)
-        topography = _positions(table) if table.rows else None
+        topography = _positions(table, vertical, []) if table.rows else None
         rest = next((line for line in lines[at:] if line.fields), None)
         if rest is not None:
             raise rest.error(f"{shown(rest.raw.strip())} after the topography", "the file's end")
-    return PickFile(rows=rows, notes=notes, surface=_surface(x, depth, topography))
+    return PickFile(rows=rows, notes=notes, points=places, topography=topography)
 
 
 def format_sgt(survey: xr.Dataset) -> str:
@@ -147,12 +165,17 @@ def format_sgt(survey: xr.Dataset) -> str:
     Raises
     ------
     InputError
-        The survey is at sea: the format cannot hold a water velocity.
+        The survey is at sea or its line is crooked: the format cannot hold that.
     """
     if "water_velocity" in survey.attrs:
         raise InputError(
             "write_picks: the survey has a water velocity, which an .sgt file cannot hold. "
             "Write a .csv file."
+        )
+    if "offset_across" in survey:
+        raise InputError(
+            "write_picks: the survey has distances across its line (offset_across), which an .sgt "
+            "file cannot hold. Write a .csv file."
         )
     ends = [
         np.stack([survey[f"{kind}_easting"].values, survey[f"{kind}_depth"].values], axis=1)
@@ -192,7 +215,7 @@ def _read_table(lines: list[Line], at: int, kind: str, file: str) -> tuple[_Tabl
         last = lines[-1]
         raise last.error("the file ends", f"the number of {kind}", "The file may be truncated.")
     count = lines[start]
-    if len(count.fields) != 1 or not count.fields[0].isdecimal():
+    if not _is_count(count):
         hint = "Correct the line, or the count of the block before it." if at else ""
         expected = f"the number of {kind} alone on the line"
         raise count.error(f"found {shown(count.raw.strip())}", expected, hint)
@@ -207,7 +230,13 @@ def _read_table(lines: list[Line], at: int, kind: str, file: str) -> tuple[_Tabl
         if line.fields:
             rows.append(line)
         elif not rows and _is_header(line.comment, kind):
-            header = line.comment.lower().split()
+            header = _words(line.comment)
+        elif not rows and kind != "measurements" and _may_be_depth(line.comment):
+            raise line.error(
+                f"the comment {shown(line.comment)} may name a column of depths",
+                "column names such as '#x depth' or '#x elevation'",
+                "Rename the columns, or reword the comment.",
+            )
         stop += 1
     if len(rows) < n:
         raise count.error(
@@ -219,6 +248,7 @@ def _read_table(lines: list[Line], at: int, kind: str, file: str) -> tuple[_Tabl
     columns: dict[str, tuple[int, str]] = {}
     for index, name in enumerate(names):
         bare, _, unit = name.partition("/")
+        bare = _ALIASES.get(bare, bare)
         units = _UNITS.get(bare, {})
         if unit and units and unit not in units:
             raise count.error(
@@ -230,10 +260,21 @@ def _read_table(lines: list[Line], at: int, kind: str, file: str) -> tuple[_Tabl
 
 def _is_header(comment: str, kind: str) -> bool:
     """Whether a comment names columns and is not prose."""
-    words = [word.partition("/")[0] for word in comment.lower().split()]
+    words = [word.partition("/")[0] for word in _words(comment)]
     if kind == "measurements":
         return {"s", "g"} <= set(words)
-    return bool(words) and set(words[:2]) <= {"x", "y", "z"}
+    return bool(words) and {_ALIASES.get(w, w) for w in words[:2]} <= set(_POINT_COLUMNS)
+
+
+def _words(comment: str) -> list[str]:
+    """The words of a header, lower case; "t (ms)" is "t/ms"."""
+    return _IN_BRACKETS.sub(r"/\1", comment.lower()).split()
+
+
+def _may_be_depth(comment: str) -> bool:
+    """Whether a comment is two or three words of which one is a depth."""
+    words = [word.partition("/")[0] for word in _words(comment)]
+    return 2 <= len(words) <= 3 and any(word in ("depth", "depths", "dep") for word in words)
 
 
 def _default_columns(kind: str, n_fields: int) -> list[str]:
@@ -243,30 +284,59 @@ def _default_columns(kind: str, n_fields: int) -> list[str]:
     return ["x", "y", "z"][: max(n_fields, 1)]
 
 
-def _positions(table: _Table) -> tuple[Array, Array]:
-    """Eastings and depths [km] of the rows of a points or topography block."""
+def _positions(table: _Table, vertical: str | None, notes: list[str]) -> Array:
+    """Easting, northing and depth [km] of the rows of a points or topography block, (n, 3)."""
+    named = [name for name in _VERTICAL if name in table.columns]
+    if len(named) == 2 or (named and "z" in table.columns):
+        both = " and ".join([*named, "z"][:2])
+        raise table.count.error(f"the columns have {both}", "one vertical column", "Remove one.")
     values = {
         name: np.array([table.real(line, name, f"coordinate {name}") for line in table.rows])
-        for name in ("x", "y", "z")
+        for name in _POINT_COLUMNS
         if name in table.columns
     }
     if "x" not in values:
         raise table.count.error("the columns have no 'x'", "'x' and 'z' or 'y'")
-    vertical = [name for name in ("z", "y") if name in values and np.any(values[name] != 0)]
-    if len(vertical) == 2:
-        raise table.count.error(
-            "the points differ in x, y and z",
-            "a line: x along it and one elevation",
-            "Project the points onto a line first.",
-        )
-    elevation = values[vertical[0]] if vertical else np.zeros(len(table.rows))
-    return values["x"], 0.0 - elevation
+    zero = np.zeros(len(table.rows))
+    y, height, northing = values.get("y", zero), values.get("z", zero), zero
+    sign = _VERTICAL[named[0] if named else vertical or "elevation"]
+    if named:
+        height, northing = values[named[0]], y
+    elif np.any(height != 0):
+        northing = y
+    elif np.abs(y).max() > _HIGHEST:
+        northing = y
+        notes.append("The points' y are too large for elevations: they were read as northings.")
+    elif y.any():
+        height = y
+        if "z" in values:
+            notes.append("The points' z is 0 throughout: their y was read as the elevation.")
+    if not named and "z" not in values and height is not y:
+        height = np.full(zero.size, np.nan)
+    return np.stack([values["x"], northing, sign * height + 0.0], axis=1)
 
 
-def _merge_duplicates(x: Array, depth: Array, notes: list[str]) -> list[int]:
+def _lines(text: TextFile) -> list[Line]:
+    """Every line; what follows ``#`` or ``//`` is its comment."""
+    result = []
+    for line in text.all_lines():
+        data, slashes, remark = line.raw.partition("#")[0].partition("//")
+        comment = line.comment if not slashes else remark.strip()
+        result.append(Line(line.file, line.number, line.raw, tuple(data.split()), comment))
+    return result
+
+
+def _is_count(line: Line) -> bool:
+    """Whether a line is a whole number, alone or with text behind it."""
+    count, *rest = line.fields
+    return count.isdecimal() and count.isascii() and not (rest and is_number(rest[0]))
+
+
+def _merge_duplicates(places: Array, notes: list[str]) -> list[int]:
     """For every point the number of the first point at the same place."""
-    first: dict[tuple[float, float], int] = {}
-    number = [first.setdefault(place, i) for i, place in enumerate(zip(x, depth, strict=True), 1)]
+    first: dict[tuple[float, ...], int] = {}
+    known = np.nan_to_num(places)  # a depth that is not stated equals itself
+    number = [first.setdefault(tuple(place), i) for i, place in enumerate(known.tolist(), 1)]
     twins = [f"{i} (as {n})" for i, n in enumerate(number, 1) if i != n]
     if twins:
         notes.append(
@@ -299,18 +369,3 @@ def _point(line: Line, index: int, name: str, number: list[int]) -> int:
             f"{what} is {value}", f"a point number from 1 to {len(number)}", "Points count from 1."
         )
     return number[value - 1]
-
-
-def _surface(x: Array, depth: Array, topography: tuple[Array, Array] | None) -> tuple[Array, Array]:
-    """The profile through the topography and the points above or beyond it, easting increasing."""
-    if topography is not None:
-        order = np.argsort(topography[0], kind="stable")
-        line_x, line_z = topography[0][order], topography[1][order]
-        above = np.interp(x, line_x, line_z) - depth
-        reach = _BUMP * max(np.ptp(np.concatenate([x, line_x])), 1e-6)
-        bump = ((above > _ROUNDING) & (above < reach)) | (x < line_x[0]) | (x > line_x[-1])
-        x, depth = np.concatenate([line_x, x[bump]]), np.concatenate([line_z, depth[bump]])
-    easting, inverse = np.unique(x, return_inverse=True)
-    top = np.full(easting.size, np.inf)
-    np.minimum.at(top, inverse.reshape(-1), depth)
-    return easting, top

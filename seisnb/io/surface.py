@@ -11,17 +11,20 @@ from numpy.typing import ArrayLike
 
 from seisnb.conventions import FileFormatError, GeometryError
 from seisnb.io.lines import Line, read_text
-from seisnb.io.records import Array
+from seisnb.io.records import Array, StraightLine
 
 #: What ``read_picks`` takes as ``surface``.
 Surface: TypeAlias = str | Path | xr.DataArray | ArrayLike
 
+_WORDS = {"depth": "depth or elevation"}
 _LENGTHS = {"km": 1.0, "m": 1e3}
 #: Deeper or higher than any sea floor or mountain [km]: the numbers are metres.
 _DEEPEST = 12.0
 
 
-def read_surface(surface: Surface, *, where: str = "read_surface") -> tuple[Array, Array]:
+def read_surface(
+    surface: Surface, *, where: str = "read_surface", line: StraightLine | None = None
+) -> tuple[Array, Array]:
     """Easting and depth of the rock's surface: topography on land, the sea floor at sea.
 
     Parameters
@@ -32,12 +35,16 @@ def read_surface(surface: Surface, *, where: str = "read_surface") -> tuple[Arra
         * a path to a text file of two columns, separated by white space, comma or semicolon:
           easting and depth [km], depth positive down from sea level. A first line that names the
           columns says otherwise: ``easting_km`` or ``easting_m``, then ``depth_km``, ``depth_m``,
-          ``elevation_km`` or ``elevation_m`` (elevation positive up). ``#`` starts a comment;
+          ``elevation_km`` or ``elevation_m`` (elevation positive up). A third
+          column ``northing_km`` or ``northing_m`` places points on the map; they are projected
+          onto ``line``. ``#`` starts a comment;
         * a DataArray of depths over the coordinate ``easting``, [km] unless an attribute ``units``
           says "m";
         * a pair (easting, depth) of lists [km], or one array (profile, 2).
     where : str
         The public function's name, for messages.
+    line : StraightLine, optional
+        The line that a file with northings is projected onto.
 
     Returns
     -------
@@ -54,7 +61,7 @@ def read_surface(surface: Surface, *, where: str = "read_surface") -> tuple[Arra
         Arrays of another shape, or depths that must be metres.
     """
     if isinstance(surface, str | Path):
-        easting, depth = _from_file(surface, where)
+        easting, depth = _from_file(surface, where, line)
     elif isinstance(surface, xr.DataArray):
         easting, depth = _from_data_array(surface, where)
     else:
@@ -70,14 +77,14 @@ def read_surface(surface: Surface, *, where: str = "read_surface") -> tuple[Arra
     return easting, depth
 
 
-def _from_file(path: str | Path, where: str) -> tuple[Array, Array]:
-    """A two-column file."""
+def _from_file(path: str | Path, where: str, on: StraightLine | None) -> tuple[Array, Array]:
+    """A file of two columns, or of three with northings."""
     lines = (
         Line(line.file, line.number, line.raw, tuple(_data(line.raw).split()))
         for line in read_text(path, where=where).rows()
     )
     rows = [line for line in lines if line.fields]
-    columns = [(0, 1.0), (1, 1.0)]
+    columns = {"easting": (0, 1.0), "depth": (1, 1.0)}
     if rows and rows[0].fields[0][0].isalpha():
         columns = _named_columns(rows.pop(0))
     if len(rows) < 2:
@@ -86,10 +93,24 @@ def _from_file(path: str | Path, where: str) -> tuple[Array, Array]:
             f"{where}: {name} holds {len(rows)} points; expected at least two lines "
             "'easting depth'. Complete it."
         )
-    (x, x_scale), (z, z_scale) = columns
-    easting = [line.real(x, "surface easting") / x_scale for line in rows]
-    depth = [line.real(z, "surface depth or elevation") / z_scale for line in rows]
-    return np.array(easting), np.array(depth)
+    found = {
+        name: np.array(
+            [line.real(index, f"surface {_WORDS.get(name, name)}") / scale for line in rows]
+        )
+        for name, (index, scale) in columns.items()
+    }
+    if "northing" not in found:
+        return found["easting"], found["depth"]
+    if on is None:
+        if np.ptp(found["northing"]) == 0:
+            return found["easting"], found["depth"]
+        raise GeometryError(
+            f"{where}: {Path(path).name} has northings, but the picks have positions along a line "
+            "only. Give the surface as easting (distance along the line) and depth."
+        )
+    along, _ = on.along_across(found["easting"], found["northing"])
+    along, first = np.unique(along, return_index=True)
+    return along, found["depth"][first]
 
 
 def _data(raw: str) -> str:
@@ -97,20 +118,21 @@ def _data(raw: str) -> str:
     return raw.partition("#")[0].replace(";", " ").replace(",", " ")
 
 
-def _named_columns(header: Line) -> list[tuple[int, float]]:
-    """Index and divisor of the easting and the depth column."""
+def _named_columns(header: Line) -> dict[str, tuple[int, float]]:
+    """Index and divisor of the easting, the depth and perhaps the northing column."""
     found: dict[str, tuple[int, float]] = {}
     for index, name in enumerate(header.fields):
         quantity, _, unit = name.lower().rpartition("_")
-        if quantity in ("easting", "depth", "elevation") and unit in _LENGTHS:
+        if quantity in ("easting", "northing", "depth", "elevation") and unit in _LENGTHS:
             sign = -1.0 if quantity == "elevation" else 1.0
-            found["easting" if quantity == "easting" else "depth"] = (index, sign * _LENGTHS[unit])
-    if len(found) != 2:
+            key = "depth" if quantity == "elevation" else quantity
+            found[key] = (index, sign * _LENGTHS[unit])
+    if not {"easting", "depth"} <= found.keys():
         raise header.error(
             f"found {header.raw.strip()[:60]!r}",
             "two numbers, or column names such as 'easting_km depth_km' or 'easting_m elevation_m'",
         )
-    return [found["easting"], found["depth"]]
+    return found
 
 
 def _from_data_array(surface: xr.DataArray, where: str) -> tuple[Array, Array]:

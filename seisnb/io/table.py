@@ -7,6 +7,7 @@ pick. Fields are separated by commas (semicolons and tabs are understood), decim
     # water_velocity_km_s = 1.5
     # surface_km = 0.0 1.20
     # surface_km = 60.0 1.45
+    # buried = receiver
     shot_easting_km,shot_depth_km,receiver_easting_km,receiver_depth_km,travel_time_s,pick_std_s
     10.0,1.25,14.2,0.0,2.507,0.02
 
@@ -14,6 +15,10 @@ pick. Fields are separated by commas (semicolons and tabs are understood), decim
 column                                             meaning
 =================================================  ==========================================
 ``shot_easting_km``, ``receiver_easting_km``       position along the line; required
+``shot_northing_km``, ``receiver_northing_km``     the other horizontal coordinate, of points
+                                                   that are yet to be projected onto a line
+``offset_across_km``                               how much farther to the left of the line
+                                                   the receiver lies than the shot
 ``shot_depth_km``, ``receiver_depth_km``           depth, positive down from sea level; or
 ``shot_elevation_km``, ``receiver_elevation_km``   elevation, positive up from sea level;
                                                    without either the end stands on the
@@ -28,7 +33,8 @@ column                                             meaning
 ``_m`` may stand for ``_km`` and ``_ms`` for ``_s``. Other columns are ignored and reported, unless
 their name looks like a misspelt one. Comments carry what is not a column: the title, the velocity
 of the water, ``first_arrivals = 1 5`` (codes of the phase column that are first arrivals), and one
-``surface_km = easting depth`` for each point of the surface profile.
+``surface_km = easting depth`` for each point of the surface profile, which ends of picks stand in
+boreholes (``buried``), and where a line lies on the map (``line_km = easting northing azimuth``).
 """
 
 from __future__ import annotations
@@ -44,7 +50,7 @@ import xarray as xr
 
 from seisnb.conventions import SURVEY
 from seisnb.io.lines import Line, TextFile, keep_good, listed, shown
-from seisnb.io.records import NO_PHASE, PickFile, PickRow
+from seisnb.io.records import NO_PHASE, PickFile, PickRow, StraightLine
 
 _LENGTHS = {"km": 1.0, "m": 1e3}
 _TIMES = {"s": 1.0, "ms": 1e3}
@@ -52,13 +58,16 @@ _QUANTITIES = {
     **{
         f"{kind}_{quantity}": _LENGTHS
         for kind in ("shot", "receiver")
-        for quantity in ("easting", "depth", "elevation")
+        for quantity in ("easting", "northing", "depth", "elevation")
     },
+    "offset_across": _LENGTHS,
     "travel_time": _TIMES,
     "pick_std": _TIMES,
 }
 _PLAIN = ("phase", "used", "shot", "receiver")
 _NAMES = [f"{name}_{unit}" for name, units in _QUANTITIES.items() for unit in units] + [*_PLAIN]
+#: Parts of column names that are ours alone.
+_OWN = ("shot_easting", "receiver_easting", "travel_time_")
 _YES_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 #: Similarity (0 to 1) from which an unknown column is taken for a misspelt one.
 _MISSPELT = 0.85
@@ -112,7 +121,12 @@ def parse_table(text: TextFile, *, on_bad: str = "raise") -> PickFile:
         raise rows[0].error("no picks follow the header", "one line per pick")
     codes = frozenset(row.phase for row in parsed)
     only = codes if len(codes) == 1 else None
-    return replace(said, rows=parsed, first_arrivals=said.first_arrivals or only)
+    return replace(
+        said,
+        rows=parsed,
+        first_arrivals=said.first_arrivals or only,
+        is_projected="offset_across" in header.columns or said.line is not None,
+    )
 
 
 def format_table(survey: xr.Dataset) -> str:
@@ -122,6 +136,11 @@ def format_table(survey: xr.Dataset) -> str:
         comments.append(f"# title = {' '.join(str(survey.attrs['title']).split())}")
     if "water_velocity" in survey.attrs:
         comments.append(f"# water_velocity_km_s = {float(survey.attrs['water_velocity'])!r}")
+    if "buried" in survey.attrs:
+        comments.append(f"# buried = {survey.attrs['buried']}")
+    if "line_azimuth" in survey.attrs:
+        place = [survey.attrs[f"line_{name}"] for name in ("easting", "northing", "azimuth")]
+        comments.append(f"# line_km = {' '.join(repr(float(value)) for value in place)}")
     comments += [
         f"# surface_km = {float(x)!r} {float(z)!r}"
         for x, z in zip(
@@ -135,6 +154,8 @@ def format_table(survey: xr.Dataset) -> str:
         unit = "" if variable.units == "1" else f"_{variable.units}"
         write: Callable[[float], str] = repr if unit else lambda value: str(int(value))
         columns[name + unit] = [write(value) for value in survey[name].values.tolist()]
+    if "offset_across" in survey:
+        columns["offset_across_km"] = [repr(v) for v in survey["offset_across"].values.tolist()]
     if "phase" in survey:
         columns["phase"] = [str(value) for value in survey["phase"].values]
         comments.append(f"# first_arrivals = {' '.join(sorted(set(columns['phase'])))}")
@@ -142,9 +163,10 @@ def format_table(survey: xr.Dataset) -> str:
     return "\n".join([*comments, *lines]) + "\n"
 
 
-def is_table_header(raw: str) -> bool:
-    """Whether a line looks like the header of a pick table."""
-    return "travel_time" in raw.lower()
+def is_table(text: TextFile) -> bool:
+    """Whether the first line with values names a column as only our tables do."""
+    rows = text.rows()[:1]
+    return bool(rows) and any(name in rows[0].raw.lower() for name in _OWN)
 
 
 def _split(raw: str, delimiter: str) -> tuple[str, ...]:
@@ -181,14 +203,21 @@ def _read_header(line: Line, notes: list[str]) -> _Header:
         columns[quantity] = (index, scale)
     if unknown:
         notes.append(f"Ignored columns: {listed(unknown)}.")
-    for required in ("shot_easting", "receiver_easting", "travel_time"):
-        if required not in columns:
-            unit = next(iter(_QUANTITIES[required]))
-            raise line.error(
-                f"the header is {shown(text.strip())}",
-                f"it to hold '{required}_{unit}'",
-                "The first line that is not a comment must name the columns.",
-            )
+    missing = [
+        f"'{name}_{next(iter(_QUANTITIES[name]))}'"
+        for name in ("shot_easting", "receiver_easting", "travel_time")
+        if name not in columns
+    ]
+    if missing:
+        raise line.error(
+            f"the header is {shown(text.strip())}",
+            f"it to hold {' and '.join(missing)}",
+            "The first line that is not a comment must name the columns.",
+        )
+    if "offset_across" in columns and columns.keys() & {"shot_northing", "receiver_northing"}:
+        raise line.error(
+            "there are northings and 'offset_across'", "one of them", "Remove or rename one."
+        )
     for kind in ("shot", "receiver"):
         if {f"{kind}_depth", f"{kind}_elevation"} <= columns.keys():
             raise line.error(
@@ -218,11 +247,16 @@ def _row(line: Line, header: _Header) -> PickRow:
     def plain(name: str) -> str | None:
         return line.fields[header.columns[name][0]] if name in header.columns else None
 
+    def northing(kind: str) -> float:
+        if kind == "receiver" and "offset_across" in header.columns:
+            return real("offset_across")
+        return real(f"{kind}_northing") if f"{kind}_northing" in header.columns else 0.0
+
     used = plain("used")
     if used is not None and used.lower() not in _YES_NO:
         raise line.error(f"'used' is {shown(used)}", "1, 0, true or false")
     phase = plain("phase")
-    if phase is not None and (not phase or set(phase) & set(' \t,;#"')):
+    if phase is not None and (not phase or set(phase) & set(' \t,;:#"')):
         raise line.error(f"phase is {shown(phase)}", "a code: one number or word")
     number = {
         kind: line.integer(header.columns[kind][0], f"{kind} number")
@@ -232,8 +266,10 @@ def _row(line: Line, header: _Header) -> PickRow:
     return PickRow(
         line=line.number,
         shot_easting=real("shot_easting"),
+        shot_northing=northing("shot"),
         shot_depth=depth("shot"),
         receiver_easting=real("receiver_easting"),
+        receiver_northing=northing("receiver"),
         receiver_depth=depth("receiver"),
         travel_time=real("travel_time", finite=False),
         pick_std=real("pick_std", finite=False) if "pick_std" in header.columns else None,
@@ -248,6 +284,8 @@ def _comments(lines: list[Line], notes: list[str]) -> PickFile:
     title = ""
     water_velocity: float | None = None
     first: frozenset[str] | None = None
+    buried: str | None = None
+    placed: StraightLine | None = None
     profile: list[tuple[float, float]] = []
     for line in lines:
         key, equals, value = line.comment.partition("=")
@@ -259,6 +297,16 @@ def _comments(lines: list[Line], notes: list[str]) -> PickFile:
                 title = value.strip()
             case "water_velocity_km_s":
                 water_velocity = entry.real(0, "water velocity")
+            case "buried":
+                buried = value.strip()
+                if buried not in ("shot", "receiver", "both"):
+                    raise entry.error(f"buried is {shown(buried)}", "shot, receiver or both")
+            case "line_km":
+                placed = StraightLine(
+                    entry.real(0, "easting of the line's beginning"),
+                    entry.real(1, "northing of the line's beginning"),
+                    entry.real(2, "azimuth of the line"),
+                )
             case "first_arrivals":
                 first = frozenset(entry.fields)
             case "surface_km":
@@ -270,5 +318,7 @@ def _comments(lines: list[Line], notes: list[str]) -> PickFile:
         first_arrivals=first,
         surface=(easting, depth) if profile else None,
         water_velocity=water_velocity,
+        buried=buried,
+        line=placed,
         title=title,
     )

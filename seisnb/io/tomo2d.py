@@ -118,6 +118,17 @@ def parse_tomo2d(text: TextFile, *, on_bad: str = "raise") -> PickFile:
     return PickFile(rows=rows, notes=notes, first_arrivals=frozenset({REFRACTION}))
 
 
+def is_tomo2d(text: TextFile) -> bool:
+    """Whether a number stands alone on the first line and a source on the next."""
+    rows = text.rows()[:2]
+    return (
+        len(rows) == 2
+        and len(rows[0].fields) == 1
+        and rows[0].fields[0].isdecimal()
+        and rows[1].fields[0] == "s"
+    )
+
+
 def _count(line: Line, index: int, what: str, *, least: int = 1) -> int:
     """A whole number of at least ``least``."""
     value = line.integer(index, what)

@@ -130,6 +130,12 @@ def parse_txin(text: TextFile, *, on_bad: str = "raise") -> PickFile:
     return PickFile(rows=rows, notes=notes)
 
 
+def is_txin(text: TextFile) -> bool:
+    """Whether the first line with values looks like a shot header of ``tx.in``."""
+    rows = text.rows()[:1]
+    return bool(rows) and is_txin_record(rows[0].raw)
+
+
 def is_txin_record(raw: str) -> bool:
     """Whether a line looks like a shot header of ``tx.in``."""
     fields = _fields(raw)

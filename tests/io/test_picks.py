@@ -11,15 +11,14 @@ import xarray as xr
 
 from seisnb.conventions import FileFormatError, InputError
 from seisnb.io import PICK_FORMATS, PickStd, describe_picks, read_picks, read_surface
+from seisnb.io.records import ReadOptions
+from tests.contracts.pick_files import SAMPLES
 
 Write = Callable[[str, str | bytes], Path]
 Notes = Callable[[xr.Dataset], list[str]]
 
-SGT = "3\n#x z\n0 0\n5 0\n9 0\n2\n#s g t err\n1 2 0.005 0.001\n1 3 0.008 0.001\n"
-TXIN = f"{10.0:10.3f}{1.0:10.3f}{0.0:10.3f}{0:10d}\n14 1.0 0.1 1\n0 0 0 -1\n"
-TOMO2D = "1\ns 10 0 1\nr 14 0 0 1.0 0.1\n"
-CSV = "shot_easting_km,receiver_easting_km,travel_time_s,pick_std_s\n10,14,1.0,0.1\n"
-FILES = {"sgt": SGT, "txin": TXIN, "tomo2d": TOMO2D, "csv": CSV}
+SGT = SAMPLES["sgt"].text
+CSV = SAMPLES["csv"].text
 
 BINARY = {
     "segy": b"C 1 CLIENT" + b"\x00\x01\x00\x02" * 100,
@@ -30,14 +29,27 @@ BINARY = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _positions(tmp_path: Path) -> None:
+    """Lists of positions beside the picks, for the formats that need them."""
+    for sample in SAMPLES.values():
+        for name, text in sample.beside.items():
+            (tmp_path / name).write_text(text)
+
+
+def test_every_format_has_a_sample() -> None:
+    assert set(SAMPLES) == set(PICK_FORMATS)
+
+
 @pytest.mark.parametrize("kind", PICK_FORMATS)
 @pytest.mark.parametrize(
     "name", ["picks", "picks.txt", "picks.sgt", "tx.in", "picks.csv", "a b.dat"]
 )
 def test_format_is_told_by_the_contents(write: Write, kind: str, name: str) -> None:
-    path = write(name, FILES[kind])
-    assert describe_picks(path).format == kind
-    options = {"phases": 1} if kind == "txin" else {}
+    path = write(name, SAMPLES[kind].text)
+    options = SAMPLES[kind].options
+    told = ReadOptions(time_unit=options.get("time_unit"), folder=path.parent)
+    assert describe_picks(path, options=told).format == kind
     guessed = read_picks(path, **options)
     xr.testing.assert_identical(guessed, read_picks(path, kind, **options))
     assert len(guessed.attrs["checksum"]) == 64
@@ -84,11 +96,11 @@ def test_comments_alone_are_refused(write: Write, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", PICK_FORMATS)
 def test_any_prefix_is_read_or_refused_by_name(write: Write, kind: str) -> None:
-    text = FILES[kind]
+    text, options = SAMPLES[kind].text, SAMPLES[kind].options
     for end in range(1, len(text)):
         path = write("cut.txt", text[:end])
         try:
-            read_picks(path, kind, phases=1 if kind == "txin" else None)
+            read_picks(path, kind, **options)
         except InputError as error:
             assert "cut.txt" in str(error)  # noqa: PT017
 
@@ -96,23 +108,22 @@ def test_any_prefix_is_read_or_refused_by_name(write: Write, kind: str) -> None:
 @pytest.mark.parametrize("kind", PICK_FORMATS)
 def test_seeded_garbage_never_escapes_as_another_error(write: Write, kind: str) -> None:
     rng = np.random.default_rng(7)
-    text = FILES[kind]
+    text, options = SAMPLES[kind].text, SAMPLES[kind].options
     alphabet = list("0123456789.-+eEdD#, ;\t\nsrxzné\"'=_na")
-    for _ in range(300):
+    for at in range(120):
         letters = list(text)
-        for at in rng.integers(0, len(letters), rng.integers(1, 6)):
-            letters[at] = str(rng.choice(alphabet))
-        for on_bad in ("raise", "drop"):
-            try:
-                survey = read_picks(
-                    write("bad.txt", "".join(letters)),
-                    kind,
-                    phases=1 if kind == "txin" else None,
-                    on_bad=on_bad,
-                )
-            except InputError:
-                continue
-            assert np.isfinite(survey["travel_time"]).all()
+        for place in rng.integers(0, len(letters), rng.integers(1, 6)):
+            letters[place] = str(rng.choice(alphabet))
+        try:
+            survey = read_picks(
+                write("bad.txt", "".join(letters)),
+                kind,
+                on_bad=("raise", "drop")[at % 2],
+                **options,
+            )
+        except InputError:
+            continue
+        assert np.isfinite(survey["travel_time"]).all()
 
 
 @pytest.mark.parametrize(
@@ -142,14 +153,12 @@ def test_encodings_and_line_ends(
 
 @pytest.mark.parametrize("kind", PICK_FORMATS)
 def test_times_in_ms_are_detected(write: Write, kind: str) -> None:
-    text = {
-        "sgt": SGT.replace("0.005", "5").replace("0.008", "8"),
-        "txin": TXIN.replace(" 1.0 ", " 1000 "),
-        "tomo2d": TOMO2D.replace(" 1.0 ", " 1000 "),
-        "csv": CSV.replace("1.0", "1000"),
-    }[kind]
+    sample = SAMPLES[kind]
+    text = sample.text
+    for fast, slow in sample.slow:
+        text = text.replace(fast, slow)
     with pytest.raises(InputError, match="Are the times in ms. Times are in s"):
-        read_picks(write("a.txt", text), kind, phases=1 if kind == "txin" else None)
+        read_picks(write("a.txt", text), kind, **sample.options)
 
 
 def test_pick_std_in_ms_is_detected(write: Write) -> None:
@@ -234,6 +243,7 @@ def test_names_of_files_stay_on_one_line(write: Write) -> None:
 
 
 def test_reading_writes_nothing(write: Write, tmp_path: Path) -> None:
+    before = {path.name for path in tmp_path.iterdir()}
     read_picks(write("a.sgt", SGT))
     read_surface(write("s.txt", "0 0\n1 1\n"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.sgt", "s.txt"]
+    assert {path.name for path in tmp_path.iterdir()} - before == {"a.sgt", "s.txt"}

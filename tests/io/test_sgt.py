@@ -118,6 +118,25 @@ def test_errors_of_the_file_are_kept(write: Write, notes: Notes) -> None:
         lambda text: text.rstrip("\n"),
         lambda text: text.replace("1\t2\t", "1.0\t2.0\t"),
         lambda text: text.replace("0.004", "4D-3"),
+        lambda text: text.replace("3 # shot/geophone points", "3 shot/geophone points"),
+        lambda text: text.replace("3 # measurements", "3 measurements, picked by hand"),
+        lambda text: text.replace("#", "//"),
+        lambda text: "// line 7\n" + text.replace("0.0005", "0.0005 // checked # twice"),
+        lambda text: text.replace("#x\tz", "#x elevation"),
+        lambda text: (
+            text.replace("#x\tz", "# elev/m x/m")
+            .replace("0.0\t100.0", "100.0 0.0")
+            .replace("5.0\t101.0", "101.0 5.0")
+            .replace("12.0\t100.5", "100.5 12.0")
+        ),
+        lambda text: text.replace("#x\tz", "#x depth").replace("\t10", "\t-10"),
+        lambda text: text.replace("#x\tz", "# X (m)  Depth [m]").replace("\t10", "\t-10"),
+        lambda text: (
+            text.replace("#s\tg\tt\terr", "#s g t(ms) err (s)")
+            .replace("0.004\t", "4 ")
+            .replace("0.010\t", "10 ")
+            .replace("0.011\t", "11 ")
+        ),
     ],
 )
 def test_variants_of_the_same_file(write: Write, change: Callable[[str], str]) -> None:
@@ -213,6 +232,12 @@ def test_bad_measurement_names_line_and_value(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (("#x\tz", "#Position Depth"), "line 2: the comment 'Position Depth' may name a column of"),
+        (("#x\tz", "#x z depth"), "line 1: the columns have depth and z; expected one vertical"),
+        (
+            ("3 # shot", "3 4 # shot"),
+            "line 1: found '3 4 # shot/geophone points'; expected the num",
+        ),
         (
             ("3 # shot", "4 # shot"),
             "line 8: found .* Correct the line, or the count of the block before",
@@ -242,10 +267,42 @@ def test_truncated_anywhere_is_an_error_or_a_shorter_count(write: Write) -> None
         assert "cut.sgt" in str(caught.value)
 
 
-def test_points_off_a_line_are_refused(write: Write) -> None:
-    text = "2\n#x y z\n0 1 7\n9 0 8\n1\n#s g t err\n1 2 0.005 0.001\n"
-    with pytest.raises(FileFormatError, match="differ in x, y and z; .* Project the points onto"):
-        read_picks(write("a.sgt", text))
+def test_a_depth_column_is_positive_down(write: Write) -> None:
+    text = PLAIN.replace("#x\tz", "#x depth")
+    survey = read_picks(write("a.sgt", text))
+    np.testing.assert_allclose(survey["shot_depth"], [0.1, 0.1, 0.1005])
+    said = read_picks(write("a.sgt", PLAIN), vertical="depth")
+    np.testing.assert_allclose(said["shot_depth"], [0.1, 0.1, 0.1005])
+
+
+def test_a_constant_y_is_no_second_elevation(write: Write, notes: Notes) -> None:
+    text = "2\n#x y z\n0 4 7\n9 4 8\n1\n#s g t err\n1 2 0.005 0.001\n"
+    survey = read_picks(write("a.sgt", text))
+    np.testing.assert_allclose(survey["surface_depth"], [-0.007, -0.008])
+    np.testing.assert_allclose(survey["surface_easting"], [0, 0.009])
+    assert "offset_across" not in survey
+    assert notes(survey) == ["All shots and receivers have the northing (y) 0.004 km."]
+
+
+def test_points_in_space_are_projected_onto_their_line(write: Write) -> None:
+    text = (
+        "3\n#x y z\n500000 4600000 7\n500003 4600004 8\n500006 4600008 9\n"
+        "2\n#s g t err\n1 2 0.005 0.001\n1 3 0.010 0.001\n1\n#x y z\n500009 4600012 10\n"
+    )
+    survey = read_picks(write("a.sgt", text))
+    np.testing.assert_allclose(survey["receiver_easting"], [0.005, 0.01], atol=1e-9)
+    np.testing.assert_allclose(survey["surface_easting"], [0, 0.005, 0.01, 0.015], atol=1e-9)
+    np.testing.assert_allclose(survey["surface_depth"], [-0.007, -0.008, -0.009, -0.01])
+    assert survey.attrs["line_azimuth"] == pytest.approx(36.8699, abs=1e-3)
+
+
+def test_y_of_a_map_is_no_elevation(write: Write, notes: Notes) -> None:
+    text = "2\n#x y\n500000 4600000\n500003 4600004\n1\n#s g t err\n1 2 0.005 0.001\n"
+    survey = read_picks(write("a.sgt", text))
+    np.testing.assert_allclose(survey["receiver_easting"], 0.005, atol=1e-9)
+    assert notes(survey)[0].startswith("The points' y are too large for elevations")
+    placed = read_picks(write("a.sgt", text), surface=([0, 0.005], [-0.6, -0.61]))
+    np.testing.assert_allclose(placed["receiver_depth"], -0.61)
 
 
 def test_without_errors_refused_unless_given(write: Write) -> None:

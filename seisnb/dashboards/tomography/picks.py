@@ -22,6 +22,10 @@ def read_survey(path: Path, reading: ReadingConfig) -> xr.Dataset:
         The file cannot be read so; the message says what it holds.
     """
     kind = None if reading.format == "guess" else reading.format
+    said = {
+        name: None if (value := getattr(reading, name)) == "ask" else value
+        for name in ("buried", "shots", "receivers", "length_unit", "time_unit", "vertical")
+    }
     try:
         return read_picks(
             path,
@@ -32,6 +36,7 @@ def read_survey(path: Path, reading: ReadingConfig) -> xr.Dataset:
             surface=reading.surface,
             instrument=reading.instrument,
             on_bad=reading.on_bad,
+            **said,
         )
     except SeisnbError as error:
         hint = _what_it_holds(path, kind)

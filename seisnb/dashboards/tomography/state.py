@@ -17,8 +17,11 @@ from seisnb.tomography import TomographyConfig
 class ReadingConfig:
     """How a pick file is read; see :func:`seisnb.io.read_picks`."""
 
-    format: Literal["guess", "sgt", "txin", "tomo2d", "csv"] = field(
-        default="guess", metadata={"help": "format of the file; guess looks into it", "unit": ""}
+    format: Literal["guess", "sgt", "txin", "tomo2d", "csv", "vs", "tom", "pyrefra", "columns"] = (
+        field(
+            default="guess",
+            metadata={"help": "format of the file; guess looks into it", "unit": ""},
+        )
     )
     pick_std: str | None = field(
         default=None,
@@ -30,7 +33,11 @@ class ReadingConfig:
     )
     phases: str | None = field(
         default=None,
-        metadata={"help": "phase codes that are first arrivals, such as 1,5", "unit": ""},
+        metadata={
+            "help": "phase codes that are first arrivals, perhaps with their offsets in km, such "
+            "as 1,5 or 1:-90,5:185-",
+            "unit": "",
+        },
     )
     water_velocity: float | None = field(
         default=None, metadata={"help": "velocity of the water, for a line at sea", "unit": "km/s"}
@@ -42,6 +49,28 @@ class ReadingConfig:
     instrument: Literal["shot", "receiver"] = field(
         default="shot",
         metadata={"help": "at sea: which end of a pick stands on the sea floor", "unit": ""},
+    )
+    buried: Literal["ask", "shot", "receiver", "both", "none"] = field(
+        default="ask",
+        metadata={"help": "which ends of picks stand in boreholes, if any", "unit": ""},
+    )
+    shots: str | None = field(
+        default=None,
+        metadata={"help": "file of shot positions: number, x, y, z", "unit": ""},
+    )
+    receivers: str | None = field(
+        default=None,
+        metadata={"help": "file of receiver positions: number, x, y, z", "unit": ""},
+    )
+    length_unit: Literal["ask", "m", "km"] = field(
+        default="ask", metadata={"help": "unit of lengths that the file leaves open", "unit": ""}
+    )
+    time_unit: Literal["ask", "s", "ms"] = field(
+        default="ask", metadata={"help": "unit of times that the file leaves open", "unit": ""}
+    )
+    vertical: Literal["ask", "elevation", "depth"] = field(
+        default="ask",
+        metadata={"help": "a z that the file leaves open: positive up or down", "unit": ""},
     )
     on_bad: Literal["raise", "drop"] = field(
         default="raise",
