@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import seisnb
 from seisnb.conventions import ENSEMBLE, SURVEY, set_units
-from seisnb.diagnostics import mean_square
+from seisnb.diagnostics import judged, mean_square
 from seisnb.io.zarr_members import members_per_chunk
 from seisnb.prior import PriorConfig
 from seisnb.section import SectionGrid, to_depth_grid
