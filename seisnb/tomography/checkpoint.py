@@ -49,6 +49,8 @@ class Member:
         Times by the network alone [s]; empty without one.
     sigma_scale, n_steps, is_converged : Array, (1,)
         Factor on the pick sigmas; steps taken; 1 when converged.
+    across : Array, (pick,) or (0,)
+        What distances across the line add to the times [s]; empty on a straight line.
     objective : Array, (3,)
         Twice the objective it was fitted by, its expectation and standard deviation were times
         linear; NaN for particles, which have none of their own.
@@ -69,6 +71,7 @@ class Member:
     sigma_scale: Array
     n_steps: Array
     is_converged: Array
+    across: Array
     objective: Array
     is_own: Array
     correction_acceptance: Array

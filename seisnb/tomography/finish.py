@@ -44,6 +44,8 @@ def finish_member(
     velocity = problem.prior.velocity(unknowns)
     rays = memory.rays
     added = problem.target.added(torch.from_numpy(unknowns)).numpy()
+    across = np.zeros(0) if memory.across is None else memory.across
+    besides = added + across if across.size else added
     coverage = np.zeros((depth.size, grid.n_easting))
     kernels.ray_lengths(
         grid.x0, depth[0], grid.cell_easting, depth[1] - depth[0], rays.nodes, rays.count, coverage
@@ -53,15 +55,16 @@ def finish_member(
     return Member(
         unknowns=unknowns,
         predicted=memory.times + added,
-        referee=np.zeros(0) if referee is None else referee.times(velocity, referee_cell) + added,
+        referee=np.zeros(0) if referee is None else referee.times(velocity, referee_cell) + besides,
         coverage=coverage.astype(np.float32),
         deepest=np.where(visited.any(axis=0), depth[row], np.nan),
         network=np.zeros(0)
         if problem.network is None
-        else problem.network.times(velocity, grid, problem.geometry) + added,
+        else problem.network.times(velocity, grid, problem.geometry) + besides,
         sigma_scale=np.array([sigma_scale]),
         n_steps=np.array([float(n_steps)]),
         is_converged=np.array([float(is_converged)]),
+        across=across,
         objective=np.array(objective, float),
         is_own=np.array([float(is_own)]),
         correction_acceptance=np.array(
@@ -91,6 +94,7 @@ def refereed(
     check = Check(
         problem=problem, referee=referee, referee_cell=referee_cell,
         unknowns={index: members[index].unknowns for index in todo},
+        across={index: members[index].across for index in todo},
     )  # fmt: skip
     checking = spread(
         check,
@@ -140,12 +144,15 @@ class Check:
         As of :class:`seisnb.tomography.members.MemberFit`.
     unknowns : dict of index to Array, (n_unknowns,)
         The members' models.
+    across : dict of index to Array, (pick,) or (0,)
+        What distances across the line add to their times [s].
     """
 
     problem: Problem
     referee: Referee
     referee_cell: float
     unknowns: dict[int, Array]
+    across: dict[int, Array]
 
     @property
     def shared(self) -> tuple[object, ...]:
@@ -156,4 +163,6 @@ class Check:
         """Times of all picks, (pick,) [s]."""
         unknowns = self.unknowns[index]
         times = self.referee.times(self.problem.prior.velocity(unknowns), self.referee_cell)
+        if self.across[index].size:
+            times = times + self.across[index]
         return np.asarray(times + self.problem.target.added(torch.from_numpy(unknowns)).numpy())

@@ -22,13 +22,13 @@ from seisnb.prior import (
 )
 from seisnb.profile import BURIED, buried_depth, profile_from_picks, turning_depth
 from seisnb.section import round_125, section_grid
-from seisnb.survey import offset
+from seisnb.survey import offset, offset_across
 from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.terms import TimeTerms, time_terms
 from seisnb.traveltime.base import PickGeometry, Rays, TracedRays, pick_geometry
 from seisnb.traveltime.grid import GridWavefronts
 from seisnb.traveltime.network import NetworkWavefronts
-from seisnb.traveltime.rays import Paths, RayForward, straight_rays
+from seisnb.traveltime.rays import Paths, RayForward, ray_parameter, straight_rays
 from seisnb.traveltime.referee import Referee
 from seisnb.vsvgd.config import VsvgdConfig
 
@@ -54,11 +54,14 @@ class RayMemory:
         Their times [s].
     paths : Paths or None
         The same with each pick's second path; None for rays to begin with.
+    across : Array, (pick,) or None
+        What distances across the line add to the times [s], part of ``times``.
     """
 
     rays: Rays
     times: Array
     paths: Paths | None = None
+    across: Array | None = None
 
     @property
     def known(self) -> tuple[Rays, ...]:
@@ -68,12 +71,25 @@ class RayMemory:
 
 @dataclass(frozen=True, kw_only=True)
 class PickTarget:
-    """The picks as a function of the prior's whitened unknowns."""
+    """The picks as a function of the prior's whitened unknowns.
+
+    Attributes
+    ----------
+    forward : RayForward
+        Times along rays in the section.
+    observed, std : Tensor, (pick,)
+        The picks and their standard deviations [s].
+    terms : TimeTerms or None
+        Errors that picks share, as unknowns.
+    beyond : Array, (pick,) or None
+        By how much shot and receiver are farther apart than in the section [km], off the line.
+    """
 
     forward: RayForward
     observed: Tensor
     std: Tensor
     terms: TimeTerms | None = None
+    beyond: Array | None = None
 
     @property
     def n_unknowns(self) -> int:
@@ -103,8 +119,12 @@ class PickTarget:
         """Times and paths of a position."""
         velocity = self.forward.prior.velocity(position.numpy())
         paths = self.forward.paths(velocity, *known, is_search=is_search)
-        memory = RayMemory(rays=paths.rays, times=paths.times, paths=paths)
-        return torch.from_numpy(paths.times) + self.added(position), memory
+        times, across = paths.times, None
+        if self.beyond is not None:
+            across = self.beyond * ray_parameter(velocity, self.forward.prior.grid, paths.rays)
+            times = times + across
+        memory = RayMemory(rays=paths.rays, times=times, paths=paths, across=across)
+        return torch.from_numpy(times) + self.added(position), memory
 
     def linearise(self, position: Tensor, memory: RayMemory) -> Linearised:
         """The kernel along the remembered rays of this position."""
@@ -112,6 +132,9 @@ class PickTarget:
             kernel = self.forward.kernel(position.numpy(), memory.rays)
         else:
             kernel = self.forward.kernel_of(position.numpy(), memory.paths)
+        if memory.across is not None:
+            # the way across the line runs through the same rock
+            kernel *= (memory.times / np.maximum(memory.times - memory.across, 1e-9))[:, None]
         jacobian = torch.from_numpy(kernel)
         if self.terms is not None:
             jacobian = torch.cat([jacobian, self.terms.matrix], dim=1)
@@ -278,6 +301,7 @@ def make_problem(
     )
     target = PickTarget(
         terms=time_terms(survey, config),
+        beyond=_beyond_line(survey),
         forward=forward,
         observed=torch.from_numpy(survey["travel_time"].values.astype(float)),
         std=torch.from_numpy(std),
@@ -353,6 +377,15 @@ def choose_referee_cell(
         if problem.config.referee_cell or share < 0.1 or n_cells > 200_000:
             return cell, error
         cell, coarse = cell / 2, fine
+
+
+def _beyond_line(survey: xr.Dataset) -> Array | None:
+    """By how much shots and receivers are farther apart than along the line; None if not at all."""
+    across = offset_across(survey)
+    if not across.any():
+        return None
+    along = np.abs(offset(survey))
+    return np.asarray(np.hypot(along, across) - along)
 
 
 def resolving_cell(profile: MeanProfile, depth_max: float, most: float, std: float) -> float:

@@ -150,7 +150,9 @@ def _judged(problem: Problem, peak: Peak, n_referees: int) -> Judged:
     except BaseException:
         referee.close()
         raise
-    error = float(np.sqrt(np.mean(((peak.fit.here.memory.times - times) / std) ** 2)))
+    memory = peak.fit.here.memory
+    in_section = memory.times if memory.across is None else memory.times - memory.across
+    error = float(np.sqrt(np.mean(((in_section - times) / std) ** 2)))
     on_floor, on_sides = touching(peak.fit.here.memory.rays, problem)
     return Judged(
         problem=problem, peak=peak, referee=referee, referee_cell=cell, referee_error=change,

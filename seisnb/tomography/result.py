@@ -143,6 +143,8 @@ def ensemble_dataset(
     target = problem.target
     added = torch.stack([target.added(torch.from_numpy(m.unknowns)) for m in members])
     mean_referee = start.referee.times(hung_mean, start.referee_cell) + added.mean(0).numpy()
+    if members[0].across.size:
+        mean_referee = mean_referee + np.mean([m.across for m in members], axis=0)
     scale = np.array([float(member.sigma_scale.item()) for member in members])
     sigma = std * scale[:, None]
     section = ("depth", "easting")

@@ -47,6 +47,7 @@ def keep_start(checkpoint: Checkpoint, judged: Judged) -> None:
             "settings": np.frombuffer(json.dumps(settings).encode(), np.uint8),
             "position": peak.fit.position.numpy(),
             "times": memory.times,
+            "across": np.zeros(0) if memory.across is None else memory.across,
             "nodes": memory.rays.nodes,
             "count": memory.rays.count,
             "second_nodes": memory.paths.second.nodes,
@@ -108,13 +109,15 @@ def _problem(settings: dict[str, Any], survey: xr.Dataset, config: TomographyCon
 
 def _peak(problem: Problem, arrays: dict[str, NDArray[Any]]) -> Peak:
     """The kept most probable model."""
+    across = arrays["across"] if arrays["across"].size else None
+    times = arrays["times"]
     paths = Paths(
-        times=arrays["times"],
+        times=times if across is None else times - across,
         rays=Rays(nodes=arrays["nodes"], count=arrays["count"]),
         second=Rays(nodes=arrays["second_nodes"], count=arrays["second_count"]),
         share=arrays["share"],
     )
-    memory = RayMemory(rays=paths.rays, times=paths.times, paths=paths)
+    memory = RayMemory(rays=paths.rays, times=times, paths=paths, across=across)
     position = torch.from_numpy(arrays["position"])
     target = replace(problem.target, std=torch.from_numpy(arrays["std"]))
     here = target.linearise(position, memory)

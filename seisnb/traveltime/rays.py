@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
 from seisnb.prior import GaussianProcessPrior
 from seisnb.section import SectionGrid
@@ -53,6 +54,25 @@ def straight_rays(grid: SectionGrid, geometry: PickGeometry, spacing: float) -> 
     inner[..., 1] = np.maximum(inner[..., 1], top[:, 1:-1])
     rays.nodes[np.arange(geometry.n_picks), rays.count - 1] = end
     return rays
+
+
+def ray_parameter(velocity: Array, grid: SectionGrid, rays: Rays) -> Array:
+    """Horizontal slowness of every ray, the mean of that at its two ends, (pick,) [s/km].
+
+    How much longer the first arrival takes where the ends are a little farther apart: dT/dX.
+    """
+    picks, last = np.arange(rays.count.size), rays.count - 1
+    found = np.zeros(picks.size)
+    for one, other in ((np.zeros_like(last), np.ones_like(last)), (last, last - 1)):
+        end, inner = rays.nodes[picks, one], rays.nodes[picks, other]
+        length = np.hypot(*(inner - end).T)
+        share = np.abs(inner[:, 0] - end[:, 0]) / np.maximum(length, 1e-12)
+        middle = 0.5 * (end + inner)
+        row = (middle[:, 1] - np.interp(middle[:, 0], grid.easting, grid.surface)) / grid.cell_depth
+        column = (middle[:, 0] - grid.x0) / grid.cell_easting
+        at = map_coordinates(velocity, np.stack([column, row]), order=1, mode="nearest")
+        found += 0.5 * share / at
+    return found
 
 
 def bend_rays(
