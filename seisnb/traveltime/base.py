@@ -118,8 +118,19 @@ class Rays:
 class Wavefronts(Protocol):
     """Traces one candidate ray per pick through a velocity model."""
 
-    def trace(self, velocity: Array, grid: SectionGrid, geometry: PickGeometry, like: Rays) -> Rays:
-        """Rays for a model (n_easting, n_depth) [km/s] on the section grid."""
+    def trace(
+        self,
+        velocity: Array,
+        grid: SectionGrid,
+        geometry: PickGeometry,
+        like: Rays,
+        than: Array | None = None,
+    ) -> Rays:
+        """Rays for a model (n_easting, n_depth) [km/s] on the section grid.
+
+        With ``than`` (pick,) [s], times that are known, a pick may be left without nodes where the
+        wavefronts do not reach it sooner.
+        """
         ...
 
 
@@ -135,6 +146,13 @@ class TracedRays:
 
     rays: Rays
 
-    def trace(self, velocity: Array, grid: SectionGrid, geometry: PickGeometry, like: Rays) -> Rays:
+    def trace(
+        self,
+        velocity: Array,
+        grid: SectionGrid,
+        geometry: PickGeometry,
+        like: Rays,
+        than: Array | None = None,
+    ) -> Rays:
         """The same rays whatever the model."""
         return self.rays

@@ -16,6 +16,7 @@ import eikonalfm
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
+from scipy.ndimage import map_coordinates
 
 from seisnb.conventions import InputError
 from seisnb.section import SectionGrid
@@ -133,18 +134,43 @@ class GridWavefronts:
     step: float
     spacing: float
 
-    def trace(self, velocity: Array, grid: SectionGrid, geometry: PickGeometry, like: Rays) -> Rays:
-        """One solve per anchor, then one ray per pick."""
-        rays = Rays(nodes=np.empty_like(like.nodes), count=np.empty_like(like.count))
+    def trace(
+        self,
+        velocity: Array,
+        grid: SectionGrid,
+        geometry: PickGeometry,
+        like: Rays,
+        than: Array | None = None,
+    ) -> Rays:
+        """One solve per anchor, then one ray per pick whose field is ahead of ``than`` [s]."""
+        rays = Rays(nodes=np.zeros_like(like.nodes), count=np.zeros_like(like.count))
         for k, anchor in enumerate(geometry.anchors):
             picks = np.flatnonzero(geometry.anchor == k)
             if picks.size:
                 field = solve(velocity, grid, anchor, self.step)
+                if than is not None:
+                    picks = picks[first_arrivals(field, grid, geometry, picks) < than[picks]]
                 trace_field(
                     field.times, field.origin, self.step, anchor, grid, geometry, picks,
                     self.spacing, rays,
                 )  # fmt: skip
         return rays
+
+
+def first_arrivals(
+    field: TimeField, grid: SectionGrid, geometry: PickGeometry, picks: NDArray[np.intp]
+) -> Array:
+    """Times of some picks of a field's anchor, linear between its nodes, (n,) [s]."""
+    start, wet = geometry.start[picks], geometry.in_water[picks]
+    entry = start.copy()
+    if wet.any():
+        entry[wet] = kernels.entry_points(
+            field.times, *field.origin, field.step, grid.surface, grid.x0, grid.cell_easting,
+            start[wet], geometry.water_slowness,
+        )  # fmt: skip
+    place = (entry - np.array(field.origin)) / field.step
+    times = map_coordinates(field.times, place.T, order=1, mode="nearest")
+    return np.asarray(times + geometry.water_slowness * wet * np.hypot(*(entry - start).T))
 
 
 def trace_field(

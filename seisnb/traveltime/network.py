@@ -73,7 +73,14 @@ class NetworkWavefronts:
         """The same, with later heads started from that of a model."""
         return replace(self, start=self.head(velocity))
 
-    def trace(self, velocity: Array, grid: SectionGrid, geometry: PickGeometry, like: Rays) -> Rays:
+    def trace(
+        self,
+        velocity: Array,
+        grid: SectionGrid,
+        geometry: PickGeometry,
+        like: Rays,
+        than: Array | None = None,
+    ) -> Rays:
         """One head for all anchors, then one ray per pick."""
         times = (self.field_basis @ self.head(velocity)).double().cpu().numpy()
         rays = Rays(nodes=np.empty_like(like.nodes), count=np.empty_like(like.count))

@@ -29,9 +29,12 @@ ROUNDING = 0.1
 #: (or raises) the times of both.
 MIXING = 0.3
 #: A second path's share in a derivative below this is none.
-LEAST_SHARE = 1e-3
+LEAST_SHARE = 0.02
 #: A second path counts while it is slower by less than this many pick sigmas.
 NEAR = 1.5
+#: A search traces the ray of a pick where wavefronts are less than this many sigmas behind the
+#: fastest known path: as much as their grid may be off.
+AHEAD = 0.1
 
 
 def straight_rays(grid: SectionGrid, geometry: PickGeometry, spacing: float) -> Rays:
@@ -189,7 +192,8 @@ def _without(rays: Rays, known: Sequence[Rays], apart: float) -> Rays:
     """Rays without those that run along a known one's path, which bending would make the same."""
     count = rays.count.copy()
     for other in known:
-        count[(other.count > 0) & (_distance(rays, other) < apart)] = 0
+        both = (other.count > 0) & (count > 0)
+        count[both & (_distance(rays, other) < apart)] = 0
     return Rays(nodes=rays.nodes, count=count)
 
 
@@ -279,8 +283,11 @@ class RayForward:
         is_search = is_search and bool(self.wavefronts)
         keeps = self.keeps_rays or not is_search
         bent = [self._bent(velocity, rays) for rays in known if keeps and rays.count.any()]
+        than = None
+        if bent and self.std is not None:
+            than = np.min([times for times, _ in bent], axis=0) + AHEAD * self.std
         for source in self.wavefronts if is_search else ():
-            traced = source.trace(velocity, self.prior.grid, self.geometry, known[0])
+            traced = source.trace(velocity, self.prior.grid, self.geometry, known[0], than)
             new = _without(traced, [rays for _, rays in bent], self.apart)
             bent.append(self._bent(velocity, new))
         return two_fastest(bent, margin=self.tolerance, apart=self.apart, std=std)
