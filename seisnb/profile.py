@@ -91,6 +91,7 @@ def profile_from_picks(survey: xr.Dataset) -> MeanProfile:
         np.log([0.02 * slow, 1e-3 * fast, 1e-3 * reach]),
         np.log([2.0 * fast, 20.0 * fast, 10.0 * reach]),
     )
+
     def best(starts: list[Array]) -> Array:
         fits = [
             least_squares(

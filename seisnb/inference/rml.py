@@ -98,8 +98,7 @@ class RandomisedMaximumLikelihood:
     ) -> tuple[tuple[Fit, ...], StepInfo]:
         """One damped Gauss-Newton step of every fit that still moves."""
         after = tuple(
-            fit if fit.is_done else gauss_newton_step(fit, target, self.tolerance)
-            for fit in state
+            fit if fit.is_done else gauss_newton_step(fit, target, self.tolerance) for fit in state
         )
         chi2 = [mean_chi2(target, fit.here.predicted) for fit in after]
         fall = [a.objective - b.objective for a, b in zip(state, after, strict=True)]

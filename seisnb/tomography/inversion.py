@@ -169,9 +169,7 @@ def invert(
                 f"invert: cancelled after {len(members)} member(s); at least two make an ensemble."
             )
         n_made, own = len(members), own_fits(list(members.values()))
-        found, bias = recentred(
-            problem, peak, own, depth, referee, cell, handles, started
-        )
+        found, bias = recentred(problem, peak, own, depth, referee, cell, handles, started)
         found = refereed(problem, found, referee, cell, handles, started)
         is_cancelled = n_made < problem.config.n_members or not is_checked(found)
 

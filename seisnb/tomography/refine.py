@@ -107,9 +107,7 @@ def refined_peak(
         config, note = change
         notes.append(note)
         handles.progress(
-            Progress(
-                stage="map", done=0, total=1, message=note, elapsed=time.monotonic() - started
-            )
+            Progress(stage="map", done=0, total=1, message=note, elapsed=time.monotonic() - started)
         )
         judged.referee.close()
         with single_threaded():
