@@ -86,7 +86,8 @@ def make_survey(
     Raises
     ------
     InputError
-        No pick; NaN, infinite, zero or negative times or sigmas; implausible mean velocities.
+        No pick; an unknown ``buried``; NaN, infinite, zero or negative times or sigmas;
+        implausible mean velocities.
     GeometryError
         A position that is NaN, under the sea floor, above the topography, or beyond the profile.
 
@@ -97,6 +98,11 @@ def make_survey(
     >>> line.sizes["pick"], line.attrs["length_unit"]
     (2, 'km')
     """
+    if buried not in (None, "none", "shot", "receiver", "both"):
+        raise InputError(
+            f"{where}: buried is {buried!r}; expected 'shot', 'receiver' or 'both', the ends of "
+            "picks that stand in boreholes, or None."
+        )
     time = np.atleast_1d(np.asarray(travel_time, float))
     n_picks = time.size
     if n_picks == 0:

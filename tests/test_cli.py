@@ -159,7 +159,7 @@ def test_set_reaches_both_configurations(picks, tmp_path, inversion):
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (["--set", "amplitud=1"], ["Did you mean prior.amplitude?", "tomography.n_members"]),
+        (["--set", "amplitud=1"], ["Did you mean prior.amplitude", "tomography.n_members"]),
         (["--set", "amplitude=-1"], ["amplitude is -1"]),
         (["--set", "amplitude=big"], ["amplitude=big", "expected a number"]),
         (["--set", "amplitude"], ["expected name=value"]),

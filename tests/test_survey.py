@@ -10,8 +10,10 @@ import xarray as xr
 from seisnb.conventions import SURVEY, GeometryError, InputError
 from seisnb.survey import (
     check_survey,
+    horizontal_distance,
     make_survey,
     offset,
+    offset_across,
     surface_depth_at,
     survey_checksum,
     used_picks,
@@ -89,6 +91,31 @@ def test_surface_runs_through_the_topmost_points() -> None:
 
 def test_offset_is_receiver_minus_shot() -> None:
     np.testing.assert_array_equal(offset(make_survey(**LAND)), [1, 2, -3, -2])
+
+
+def test_what_lies_across_the_line_belongs_to_the_distance() -> None:
+    flat = make_survey(**LAND)
+    assert not offset_across(flat).any()
+    np.testing.assert_array_equal(horizontal_distance(flat), np.abs(offset(flat)))
+    crooked = make_survey(**LAND, offset_across=0.3)
+    np.testing.assert_allclose(horizontal_distance(crooked), np.hypot(offset(crooked), 0.3))
+    assert survey_checksum(crooked) != survey_checksum(flat)
+    with pytest.raises(GeometryError, match="offset_across of pick 0 is nan"):
+        make_survey(**LAND, offset_across=np.nan)
+
+
+def test_only_boreholes_lie_under_the_sea_floor() -> None:
+    deep = SEA | {"shot_depth": 4.5}
+    with pytest.raises(
+        GeometryError, match="under the sea floor; .* buried='shot' .--buried shot."
+    ):
+        make_survey(**deep)
+    assert make_survey(**deep, buried="shot").attrs["buried"] == "shot"
+    assert "buried" not in make_survey(**LAND, buried="none").attrs
+    with pytest.raises(
+        InputError, match="buried is 'shots'; expected 'shot', 'receiver' or 'both'"
+    ):
+        make_survey(**LAND, buried="shots")
 
 
 def test_checksum_sees_every_number_and_nothing_else() -> None:
