@@ -22,7 +22,7 @@ from seisnb.prior import (
 )
 from seisnb.profile import BURIED, buried_depth, profile_from_picks, turning_depth
 from seisnb.section import round_125, section_grid
-from seisnb.survey import offset, offset_across
+from seisnb.survey import horizontal_distance, offset, offset_across
 from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.terms import TimeTerms, time_terms
 from seisnb.traveltime.base import PickGeometry, Rays, TracedRays, pick_geometry
@@ -217,7 +217,7 @@ def make_frame(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig)
         A shot or receiver below the model.
     """
     profile = _mean_profile(survey, prior, config)
-    reach = float(np.abs(offset(survey)).max())
+    reach = float(horizontal_distance(survey).max())
     width = float(np.ptp(survey["surface_easting"].values))
     depth_max = config.depth_max
     buried = buried_depth(survey)
@@ -225,7 +225,8 @@ def make_frame(survey: xr.Dataset, prior: PriorConfig, config: TomographyConfig)
         depth_max = round_up(1.1 * buried)
     elif depth_max is None:
         turning = turning_depth(profile, reach)
-        depth_max = round_up(float(np.clip(1.35 * turning, 0.05 * reach, 0.6 * width)))
+        turned = float(np.clip(1.35 * turning, 0.05 * reach, 0.6 * width))
+        depth_max = round_up(max(turned, 1.1 * buried))
     if buried > depth_max:
         raise GeometryError(
             f"invert: a shot or receiver lies {buried:g} km under the surface, below the model's "

@@ -31,6 +31,11 @@ Array = NDArray[np.float64]
 
 #: Levels of the stored quantiles: median, central 68 % and 95 % intervals.
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
+#: What a result says of its survey.
+KEPT = (
+    "title", "source", "checksum", "notes", "length_unit",
+    "buried", "line_easting", "line_northing", "line_azimuth",
+)  # fmt: skip
 #: What is held in memory at once of velocities that lie on disk.
 BLOCK_BYTES = 2**28
 #: What is known of the velocities.
@@ -204,13 +209,11 @@ def ensemble_dataset(
         dataset = dataset.merge(peak_checks(problem, peak))
         if problem.network is not None:
             dataset = dataset.merge(kernel_checks(problem, peak, hung_mean))
+    if "offset_across" in survey:
+        dataset["offset_across"] = survey["offset_across"]
     dataset.attrs.update(
         {
-            **{
-                name: survey.attrs[name]
-                for name in ("title", "source", "checksum", "notes", "length_unit")
-                if name in survey.attrs
-            },
+            **{name: survey.attrs[name] for name in KEPT if name in survey.attrs},
             "kind": "ensemble",
             "seisnb_version": seisnb.__version__,
             "config": json.dumps(asdict(problem.config)),
