@@ -86,6 +86,13 @@ CASES: list[tuple[str, Settings, str, Settings]] = [
         {"engine": "rml"},
     ),
     ("floor_rays", {"depth_max": 0.4}, "larger depth_max", {"depth_max": 2.0}),
+    ("loose", {"prior": {"amplitude": 0.5}}, "leave them open", {"prior": {"amplitude": None}}),
+    (
+        "ray_times",
+        {"wavefront_cell": 1.0, "bend": False},
+        "smaller wavefront_cell",
+        {"wavefront_cell": 0.1},
+    ),
 ]
 
 
