@@ -136,10 +136,11 @@ def invert(
     tell("building the prior", "prior", 0)
     with single_threaded():
         judged = kept_start(members_on_disk, picks, config, n_referees)
-    if judged is None:
+    if judged is not None:
+        tell(f"{judged.problem.prior.n_unknowns} unknowns, as the checkpoint has them", "prior", 1)
+    else:
         judged = _start(picks, prior, config, n_referees, handles, started, tell)
         keep_start(members_on_disk, judged)
-    tell(f"{judged.problem.prior.n_unknowns} unknowns", "prior", 1)
     problem, peak, referee, cell = judged.problem, judged.peak, judged.referee, judged.referee_cell
     if config.method == "vsvgd":
         problem = replace(problem, networks=section_settings(networks, config))
@@ -203,6 +204,7 @@ def _start(
         frame = make_frame(picks, prior, config)
         best, _ = choose_lengths(picks, prior, config, frame, lambda line: tell(line, "prior", 0))
         problem = best.problem if best else make_problem(picks, prior, config, frame)
+        tell(f"{problem.prior.n_unknowns} unknowns", "prior", 1)
         tell("fitting the most probable model", "map", 0)
         peak = (
             find_peak(problem, handles, started, best.fit, best.sigma_scale)

@@ -15,6 +15,7 @@ from seisnb.inference.base import seeded
 from seisnb.inference.svgd import SteinVariationalGradientDescent
 from seisnb.threads import worker_count
 from seisnb.tomography.checkpoint import Checkpoint, Member
+from seisnb.tomography.correction import without_memory
 from seisnb.tomography.finish import finish_member
 from seisnb.tomography.peak import Peak
 from seisnb.tomography.problem import Problem
@@ -34,7 +35,9 @@ def particle_task(
     started: float,
 ) -> Callable[[int], Member | None]:
     """Move all Stein particles together, then finish them one by one."""
-    config, target = problem.config, peak.target
+    # a run that goes on has no rays of the iterations before: times must not depend on them
+    target = replace(peak.target, forward=without_memory(problem, peak).target.forward)
+    config = problem.config
     prior = problem.prior
     row, column = prior.kept
     stride = max(1, prior.grid.n_easting // 60), max(1, prior.grid.n_depth // 30)

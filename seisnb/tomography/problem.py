@@ -337,7 +337,8 @@ def with_traced_rays(problem: Problem, rays: Rays) -> Problem:
         TracedRays(rays=rays) if isinstance(w, GridWavefronts) else w for w in forward.wavefronts
     )
     # far from that model two steps do not bend a ray all the way
-    forward = replace(forward, wavefronts=sources, n_steps=8 if problem.config.bend else 0)
+    bend = problem.config.bend
+    forward = replace(forward, wavefronts=sources, n_steps=8 if bend else 0, keeps_rays=bend)
     return replace(problem, target=replace(problem.target, forward=forward))
 
 
@@ -359,13 +360,15 @@ def with_finer_wavefronts(problem: Problem) -> Problem:
 
 def choose_referee_cell(
     problem: Problem, velocity: Array, std: Array, referee: Referee
-) -> tuple[float, float]:
+) -> tuple[float, float, Array]:
     """The coarsest referee that halving changes by less than a tenth of the sigmas ``std`` [s].
 
     Returns
     -------
     cell, error : float
         Spacing [km], and the rms change on halving it [s].
+    times : Array, (pick,)
+        Times with that spacing [s].
     """
     grid = problem.prior.grid
     cell = problem.config.referee_cell or 2 * grid.cell_depth
@@ -376,7 +379,7 @@ def choose_referee_cell(
         share = float(np.sqrt(np.mean(((fine - coarse) / std) ** 2)))
         n_cells = (grid.extent[1] - grid.extent[0]) * (grid.extent[3] - grid.extent[2]) / cell**2
         if problem.config.referee_cell or share < 0.1 or n_cells > 200_000:
-            return cell, error
+            return cell, error, coarse
         cell, coarse = cell / 2, fine
 
 

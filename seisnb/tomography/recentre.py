@@ -75,13 +75,13 @@ def recentred(
         In the same order; with new rays, times and misfits where they were moved.
     bias : float
         Largest bias of a cell's mean, to leading order, in posterior standard deviations; 0 where
-        there was none to speak of, NaN where members spread nowhere, so that it cannot be judged.
+        there was none to speak of, NaN where it was not measured or members spread nowhere.
         Above :data:`MOST_SHIFT` only that much was removed, and none where members would have
         fitted the picks worse.
     """
     is_known = len(members) >= LEAST_MEMBERS and all(each.excess.size for each in members)
     if not is_known or ranks.any_of(handles.is_cancelled()):
-        return members, 0.0
+        return members, np.nan
     with single_threaded():
         factor = posterior_covariance_factor(peak.fit.here, peak.target.std)
         excess = torch.from_numpy(np.stack([member.excess for member in members]))
@@ -109,7 +109,7 @@ def recentred(
     )
     moved = collected(ranks.joined(moving), len(members), handles, started)
     if len(moved) < len(members):
-        return members, 0.0
+        return members, np.nan
     kept = ("excess", "objective", "is_own")
     after = [
         replace(moved[i], **{name: getattr(member, name) for name in kept})

@@ -127,6 +127,7 @@ def touching(rays: Rays, problem: Problem) -> tuple[float, float]:
     x, z = rays.nodes[..., 0], rays.nodes[..., 1]
     index = np.arange(x.shape[1])[None, :]
     inner = (index > 0) & (index < rays.count[:, None] - 1)
+    x, z = np.where(inner, x, grid.easting[0]), np.where(inner, z, grid.surface[0])
     depth = z - np.interp(x, grid.easting, grid.surface)
     at_floor = depth > grid.below_surface[-1] - 0.5 * grid.cell_depth
     slack = 1e-3 * grid.cell_easting
@@ -145,8 +146,7 @@ def _judged(problem: Problem, peak: Peak, n_referees: int) -> Judged:
     velocity = problem.prior.velocity(peak.fit.position.numpy())
     std = peak.target.std.numpy()
     try:
-        cell, change = choose_referee_cell(problem, velocity, std, referee)
-        times = referee.times(velocity, cell)
+        cell, change, times = choose_referee_cell(problem, velocity, std, referee)
     except BaseException:
         referee.close()
         raise

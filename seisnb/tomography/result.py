@@ -228,6 +228,7 @@ def ensemble_dataset(
             "elapsed_seconds": elapsed,
             "cancelled": int(is_cancelled),
             "n_failed": n_failed,
+            "n_asked": problem.config.n_members,
         }
     )
     if problem.network is not None:
@@ -252,7 +253,7 @@ def _time_terms(terms: TimeTerms, n_unknowns: int, members: list[Member]) -> xr.
 
 def estimated_settings(asked: PriorConfig) -> list[str]:
     """Settings of a prior that were left open, and so were estimated from the picks."""
-    names = ["amplitude", "length_easting", "length_depth"]
+    names = ["amplitude", "kernel", "length_easting", "length_depth"]
     if asked.surface_velocity is None:
         names.append("profile")
     return [name for name in names if getattr(asked, name) is None]

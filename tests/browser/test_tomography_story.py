@@ -24,7 +24,7 @@ from seisnb.dashboards import TomographyDashboard
 app = TomographyDashboard(%s)
 app
 """
-N_MEMBERS = 40
+N_MEMBERS = 80
 
 
 @pytest.fixture

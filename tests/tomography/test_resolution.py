@@ -184,11 +184,12 @@ def test_better_picks_bring_back_more(line: Line) -> None:
 
 
 def test_noise_adds_what_the_posterior_std_says(ensemble: xr.Dataset, tested: xr.Dataset) -> None:
-    """With and without noise differ by less than a std almost everywhere, and do differ."""
+    """With and without noise differ by about a std, and do differ."""
     clean = resolution_test(ensemble, **BOARD, noise=False)
     change = tested["recovered_perturbation"] - clean["recovered_perturbation"]
     z = (change / tested["recovered_std"]).values[ensemble["ray_coverage"].values > 0]
-    assert 0.2 < np.sqrt(np.mean(z**2)) < 2.0  # std of four members only
+    # a std of four members only: Student's law of three degrees has no mean square to speak of
+    assert 0.1 < np.median(np.abs(z)) < 2.0
 
 
 def test_tells_how_far_it_is_and_stops_when_asked(ensemble: xr.Dataset) -> None:

@@ -14,7 +14,7 @@ from seisnb.section import SectionGrid
 from seisnb.survey import make_survey
 from seisnb.traveltime.base import PickGeometry, Rays, pick_geometry
 from seisnb.traveltime.grid import GridWavefronts, referee_times
-from seisnb.traveltime.rays import RayForward, bend_rays, fastest, straight_rays
+from seisnb.traveltime.rays import RayForward, bend_rays, straight_rays, two_fastest
 from tests.contracts import cases
 from tests.contracts.cases import CELL, Array, Surface
 
@@ -307,8 +307,13 @@ def test_fastest_takes_each_pick_from_the_candidate_that_wins() -> None:
     one = bend_rays(velocity, grid, geometry, straight_rays(grid, geometry, SPACING), n_steps=0)
     two = bend_rays(velocity, grid, geometry, straight_rays(grid, geometry, SPACING))
     handicap = np.where(np.arange(geometry.n_picks) % 2, 10.0, -10.0)
-    times, rays = fastest([(one[0], one[1]), (two[0] + handicap, two[1])])
+    found = two_fastest(
+        [(one[0], one[1]), (two[0] + handicap, two[1])],
+        margin=0.0, apart=0.0, std=np.full(geometry.n_picks, 1e-3),
+    )  # fmt: skip
+    times, rays = found.times, found.rays
     np.testing.assert_array_equal(times, np.where(handicap < 0, two[0] - 10, one[0]))
+    assert not found.second.count.any()
     for p, h in enumerate(handicap):
         source = two[1] if h < 0 else one[1]
         n = source.count[p]
