@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from seisnb.conventions import Cancelled, CheckpointError, InputError
-from seisnb.eigenvectors import principal_factor
 from seisnb.traveltime.analytic import travel_time_linear_gradient
 from seisnb.traveltime.wavefront import (
     Collocation,
@@ -55,9 +54,9 @@ def draws(n: int, seed: int, *, frame: GridFrame = FRAME) -> Tensor:
     rng = np.random.default_rng(shifted(seed))
     roots = []
     for x, length in ((frame.easting, 8.0), (frame.below_surface, 4.0)):
-        roots.append(principal_factor(np.exp(-((x[:, None] - x) ** 2) / length**2), 1e-10))
-    noise = rng.standard_normal((n, roots[0].shape[1], roots[1].shape[1]))
-    field = np.einsum("ij,njk,lk->nil", roots[0], noise, roots[1])
+        values, vectors = np.linalg.eigh(np.exp(-((x[:, None] - x) ** 2) / length**2))
+        roots.append(vectors * np.sqrt(np.clip(values, 0, None)))
+    field = np.einsum("ij,njk,lk->nil", roots[0], rng.standard_normal((n, 61, 25)), roots[1])
     mean = (2 + 0.3 * frame.below_surface)[None, None, :]
     return torch.as_tensor(mean + 0.3 * field, dtype=torch.float32)
 
