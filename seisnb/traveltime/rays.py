@@ -34,7 +34,7 @@ LEAST_SHARE = 0.02
 NEAR = 1.5
 #: A search traces the ray of a pick where wavefronts are less than this many sigmas behind the
 #: fastest known path: as much as their grid may be off.
-AHEAD = 0.1
+AHEAD = 0.3
 
 
 def straight_rays(grid: SectionGrid, geometry: PickGeometry, spacing: float) -> Rays:

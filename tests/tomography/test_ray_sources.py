@@ -56,7 +56,8 @@ def test_traced_rays_are_the_candidates_of_every_model(line: Line) -> None:
         exact = time_along(other, problem, held, pick)
         assert times[pick] == pytest.approx(exact, rel=2e-3)
     bent, moved = with_traced_rays(problem, held).target.forward.times_in(other, start)
-    assert (bent <= times + 1e-9).all()
+    # of two rays that bend to the same path within the tolerance either may be kept
+    assert (bent <= times + problem.target.forward.tolerance).all()
     assert (bent < times - 1e-4).any()
     assert (moved.nodes != held.nodes).any()
     own, _ = problem.target.forward.times_in(other, start)
@@ -74,7 +75,7 @@ def test_unbent_rays_are_as_they_were_traced(line: Line) -> None:
     for pick, count in enumerate(traced.count):
         np.testing.assert_array_equal(rays.nodes[pick, :count], traced.nodes[pick, :count])
     shorter, _ = bent.times_in(line.truth, start)
-    assert (shorter <= times + 1e-9).all()
+    assert (shorter <= times + bent.tolerance).all()
     assert (shorter < times - 1e-6).any()
 
 
