@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from scipy import stats
 
 from seisnb import cli
 from seisnb.cli import verify
@@ -30,7 +31,7 @@ from seisnb.verification.gold import (
     gold_table,
     is_gold,
 )
-from tests.bounds import counts
+from tests.bounds import FALSE_ALARM, counts
 from tests.seeds import shifted
 
 SMALL = {"n_looks": 80, "n_rounds": 2, "n_inner": 6, "n_adapt": 150, "least_ess": 1e9}
@@ -52,8 +53,11 @@ def result() -> xr.Dataset:
 def test_small_form_agrees_within_its_noise(result: xr.Dataset) -> None:
     """Few draws on both sides: what is left after the Langevin steps is noise, and it says so."""
     assert result.sizes["chain"] == 4
-    assert float(result["rhat"].max()) < 1.05
-    assert float(result["ess"].min()) > 100
+    least = float(result["ess"].min())
+    assert least > 100
+    # means of four chains of so many independent draws differ by a chi2 of three degrees
+    most = stats.chi2.isf(FALSE_ALARM / result["rhat"].size, 3) / 3 / (least / 4)
+    assert float(result["rhat"].max()) < np.sqrt(1 + most)
     moved = result.sel(row="rml + 12 Langevin steps")
     assert float(moved["mean_rms"]) < 1.8 * float(moved["noise_rms"])
     assert float(moved["mean_max"]) < 1.5 * float(moved["noise_max"])
