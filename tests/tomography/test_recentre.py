@@ -63,7 +63,7 @@ def test_all_members_move_together(fits: xr.Dataset, moved: xr.Dataset) -> None:
     bias = np.expm1(whole) * (fits["velocity_mean"] / fits["velocity_std"]).values
     assert np.abs(bias).max() == pytest.approx(told, rel=2e-3)
     assert told == 0 or told >= LEAST_SHIFT
-    assert fits.attrs["recentred_bias_std"] == 0
+    assert np.isnan(fits.attrs["recentred_bias_std"])
 
 
 @pytest.mark.slow
@@ -106,14 +106,15 @@ def test_the_mean_comes_nearer_to_that_of_langevin_chains() -> None:
 def test_student_and_corrected_members_stay(run: Run) -> None:
     for changes in ({"likelihood": "student"}, {"correction_steps": 4}, {"engine": "svgd"}):
         found = run(n_members=LEAST_MEMBERS, n_iterations=3, **changes)
-        assert found.attrs["recentred_bias_std"] == 0
+        assert np.isnan(found.attrs["recentred_bias_std"])
 
 
 @pytest.mark.slow
 def test_few_members_stay(bent: Line, moved: xr.Dataset) -> None:
     """Their spread is no measure of a shift, and their mean is noisier than its bias."""
     few = invert(bent.survey, PRIOR, config(n_members=LEAST_MEMBERS - 1))
-    assert few.attrs["recentred_bias_std"] == 0 < moved.attrs["recentred_bias_std"]
+    assert np.isnan(few.attrs["recentred_bias_std"])
+    assert moved.attrs["recentred_bias_std"] > 0
 
 
 @pytest.mark.slow
@@ -168,7 +169,7 @@ def test_a_cancelled_run_is_neither_moved_nor_checked_says_so_and_goes_on(
         )  # fmt: skip
     assert part.attrs["cancelled"] == 1
     assert part.sizes["particle"] == n_fits
-    assert part.attrs["recentred_bias_std"] == 0
+    assert np.isnan(part.attrs["recentred_bias_std"]) == (when != "while checked")
     assert not {"chi2_referee", "ray_error"} & set(part.variables)
     assert float(part["rms_referee_mean"]) > 0
     assert np.isfinite(diagnose(part)["chi2_ray"])

@@ -54,7 +54,7 @@ def test_small_form_agrees_within_its_noise(result: xr.Dataset) -> None:
     """Few draws on both sides: what is left after the Langevin steps is noise, and it says so."""
     assert result.sizes["chain"] == 4
     least = float(result["ess"].min())
-    assert least > 100
+    assert least > 50
     # means of four chains of so many independent draws differ by a chi2 of three degrees
     most = stats.chi2.isf(FALSE_ALARM / result["rhat"].size, 3) / 3 / (least / 4)
     assert float(result["rhat"].max()) < np.sqrt(1 + most)
