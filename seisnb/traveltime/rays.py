@@ -132,7 +132,8 @@ class Paths:
     second : Rays
         The fastest along another path; no nodes where none is known or near in time.
     share : Array, (pick,)
-        Weight of the second ray in the derivative of the time: 0.5 where both are as fast.
+        Weight of the second ray in the derivative that steps are made with: 0.5 where both are as
+        fast, less the slower it is, over :data:`MIXING`.
     """
 
     times: Array
