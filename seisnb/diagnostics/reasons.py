@@ -66,6 +66,8 @@ class Facts:
         It is with Student weights.
     scale : float
         Mean factor on the sigmas.
+    sigma : float
+        Median pick sigma as used [s].
     checks : dict
         ``value``, ``low``, ``high`` and ``z`` of every check by its name.
     config, prior : dict
@@ -91,6 +93,7 @@ class Facts:
     chi2: float
     is_student: bool
     scale: float
+    sigma: float
     checks: dict[str, dict[str, float]]
     config: dict[str, Any]
     prior: dict[str, Any]
@@ -100,6 +103,10 @@ class Facts:
     rise: Rise | None
     is_cancelled: bool
     gates: tuple[Gate, ...]
+
+    def shared_std(self, correlation: float) -> float:
+        """Std of errors that correlate left-out neighbours so [s]."""
+        return self.sigma * float(np.sqrt(correlation))
 
     def z(self, check: str) -> float:
         """A check as a normal score; zero where it was not made."""
@@ -127,6 +134,7 @@ def facts_of(ensemble: xr.Dataset, velocity: Velocities | None = None) -> Facts:
         else float(ensemble[judging_misfit(ensemble)].mean()),
         is_student=is_student,
         scale=float(ensemble["sigma_scale"].mean()),
+        sigma=float(ensemble["pick_std"].median() * ensemble["sigma_scale"].mean()),
         checks={
             str(name): {part: float(ensemble[f"check_{part}"][i]) for part in parts}
             for i, name in enumerate(names)
@@ -346,8 +354,9 @@ def _shared(facts: Facts) -> Reason | None:
         level="care",
         sentence=f"Neighbouring picks of one {kind} miss together (correlation {correlation:.2f}): "
         f"{cause} (clock, position, picking, rock off the line), so the intervals are too narrow; "
-        f"correct the {kind}s' times and positions, or mute {kind}s whose picks all come late or "
-        "early.",
+        f"correct the {kind}s' times and positions, mute {kind}s whose picks all come late or early, "
+        f"or have such errors as unknowns: {kind}_term_std for late or early {kind}s, "
+        f"gather_error_std for what neighbours share (about {facts.shared_std(correlation):.2g} s).",
     )
 
 

@@ -78,6 +78,8 @@ CASES: list[tuple[str, Settings, str, Settings]] = [
         {"change": scaled(1.0)},
     ),
     ("shared", {"change": delays}, "correct the shots' times", {"change": scaled(1.0)}),
+    ("shared", {"change": delays}, "shot_term_std", {"shot_term_std": 0.03}),
+    ("shared", {"change": delays}, "gather_error_std", {"gather_error_std": 0.03}),
     ("converged_members", {"n_steps": 1}, "raise n_steps", {"n_steps": 40}),
     (
         "spread",
