@@ -354,9 +354,10 @@ def _shared(facts: Facts) -> Reason | None:
         level="care",
         sentence=f"Neighbouring picks of one {kind} miss together (correlation {correlation:.2f}): "
         f"{cause} (clock, position, picking, rock off the line), so the intervals are too narrow; "
-        f"correct the {kind}s' times and positions, mute {kind}s whose picks all come late or early, "
-        f"or have such errors as unknowns: {kind}_term_std for late or early {kind}s, "
-        f"gather_error_std for what neighbours share (about {facts.shared_std(correlation):.2g} s).",
+        f"correct the {kind}s' times and positions, mute {kind}s whose picks all come late or "
+        f"early, or have such errors as unknowns: {kind}_term_std for late or early {kind}s, "
+        "gather_error_std for what neighbours share "
+        f"(about {facts.shared_std(correlation):.2g} s).",
     )
 
 

@@ -57,8 +57,8 @@ def test_koenigsee(pick_std: str, data_folder: Path, tmp_path: Path, say: Say) -
         alike = wall([sys.executable, "-c", PYGIMLI, str(picks), "3 % + 0.5 ms"])
         ratios.append(ours / theirs)
         say(
-            f"koenigsee, {pick_std}: 64 members {ours:.1f} s, pyGIMLi's one model {theirs:.1f} s at "
-            f"its 3 %, {alike:.1f} s at 3 % + 0.5 ms"
+            f"koenigsee, {pick_std}: 64 members {ours:.1f} s, pyGIMLi's one model {theirs:.1f} s "
+            f"at its 3 %, {alike:.1f} s at 3 % + 0.5 ms"
         )
     ensemble = open_ensemble(out / "ensemble.nc")
     rms = float(ensemble["rms_referee_mean"])
