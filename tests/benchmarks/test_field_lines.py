@@ -84,8 +84,8 @@ def test_a_crustal_line(data_folder: Path, say: Say) -> None:
     rms = float(ensemble["rms_referee_mean"])
     say(
         f"crustal line: {len({m.tobytes() for m in ensemble['velocity'].values})} distinct of 64, "
-        f"rms of the mean by the referee {1e3 * rms:.0f} ms, {ensemble.attrs['elapsed_seconds']:.0f}"
-        f" s; {ensemble.attrs['verdict_level']}"
+        f"rms of the mean by the referee {1e3 * rms:.0f} ms, "
+        f"{ensemble.attrs['elapsed_seconds']:.0f} s; {ensemble.attrs['verdict_level']}"
     )
     assert len({m.tobytes() for m in ensemble["velocity"].values}) == 64
     assert rms <= 0.095
