@@ -75,7 +75,7 @@ class Facts:
     estimated : frozenset of str
         Settings of the prior that were estimated from the picks.
     bias : float
-        What the members' mean was off by before they were moved together [posterior std]; NaN: not
+        Leading bias of the members' mean where they were fitted [posterior std]; NaN: not
         measured.
     acceptance : float
         Share of the Langevin steps that were accepted, mean of the tenth of the members that moved
@@ -386,9 +386,9 @@ def _bent(facts: Facts) -> Reason | None:
     return Reason(
         name="bias",
         level="bad" if facts.bias > VERY_BENT else "care",
-        sentence=f"The mean was off by {facts.bias:.1f} posterior std somewhere before members "
-        "were moved together, too much to be sure of the rest: add picks where rays are few, or "
-        "give a smaller amplitude if other knowledge allows one.",
+        sentence=f"The members' mean is biased by about {facts.bias:.1f} posterior std somewhere, "
+        "by the leading order, which is then too rough to remove it for sure: add picks where "
+        "rays are few, or give a smaller amplitude if other knowledge allows one.",
     )
 
 
