@@ -18,7 +18,7 @@ N_MEMBERS = 32
 def inverted() -> xr.Dataset:
     """32 members over a draw from the prior, on a model with room below the rays."""
     line = make_line(3)
-    return invert(line.survey, PRIOR, config(n_members=N_MEMBERS, depth_max=3.0))
+    return invert(line.survey, PRIOR, config(n_members=N_MEMBERS, depth_max=4.5))
 
 
 @pytest.fixture(scope="session")

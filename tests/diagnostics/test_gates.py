@@ -93,7 +93,7 @@ FAULTS: list[tuple[str, Fault, str]] = [
     ("side_rays", lambda _, altered: altered(side_ray_share=0.03), "care"),
     ("spread", _narrow, "bad"),
     ("sigma_scale", lambda _, altered: altered(sigma_scale=2.6), "care"),
-    ("sigma_scale", lambda _, altered: altered(sigma_scale=0.4), "care"),
+    ("sigma_scale", lambda _, altered: altered(sigma_scale=0.4, ray_error=5e-4), "care"),
     ("plausible_velocity", _implausible(12.0), "care"),
     ("plausible_velocity", _implausible(0.01), "care"),
 ]

@@ -49,7 +49,7 @@ def test_verdict_says_when_a_shift_is_not_enough() -> None:
     found.attrs["recentred_bias_std"] = 0.4
     assert "bias" not in names(found)
     found.attrs["recentred_bias_std"] = 0.8
-    assert "off by 0.8 posterior std" in verdict(found)
+    assert "biased by about 0.8 posterior std" in verdict(found)
     assert verdict_level(found) == "care"
     found.attrs["recentred_bias_std"] = 1.5
     assert verdict_level(found) == "bad"
