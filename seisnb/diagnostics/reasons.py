@@ -104,6 +104,11 @@ class Facts:
     is_cancelled: bool
     gates: tuple[Gate, ...]
 
+    @property
+    def is_together(self) -> bool:
+        """Members are particles that move together, whose bias is not of this kind."""
+        return self.config.get("method") == "vsvgd" or self.config.get("engine") == "svgd"
+
     def shared_std(self, correlation: float) -> float:
         """Std of errors that correlate left-out neighbours so [s]."""
         return self.sigma * float(np.sqrt(correlation))
@@ -178,7 +183,7 @@ def reasons(facts: Facts) -> list[Reason]:
     found = [*_gate_reasons(facts), *(each for judge in JUDGES if (each := judge(facts)))]
     if not _may_be_narrow(found):
         found += [each for judge in WIDE if (each := judge(facts))]
-    return sorted(found, key=lambda each: HARM.index(each.name))
+    return sorted(found, key=lambda each: (each.level != "bad", HARM.index(each.name)))
 
 
 def condition(facts: Facts) -> str:
@@ -215,8 +220,6 @@ def condition(facts: Facts) -> str:
     more = ""
     if facts.config.get("correction_steps"):
         more = "; Langevin steps change none of that"
-    elif facts.is_student:
-        more = "; the bias of the members' mean was not measured under Student weights"
     return (
         f"The intervals are conditional {', '.join(parts)}, and on smooth rock, a straight 2-D "
         "line and independent pick errors: rock with sharp boundaries is covered less often than "
@@ -381,6 +384,13 @@ def _bent(facts: Facts) -> Reason | None:
             level="care",
             sentence="The bias of the members' mean was not measured: use recentre=True.",
         )
+    if np.isnan(facts.bias) and not facts.is_together:
+        return Reason(
+            name="bias_unknown",
+            level="care",
+            sentence="The bias of the members' mean was not measured: it is with "
+            "likelihood='gaussian', n_members=16 or more, and a run that is not cancelled.",
+        )
     if not facts.bias > BENT:
         return None
     return Reason(
@@ -466,13 +476,15 @@ JUDGES: tuple[Judge, ...] = (
 )  # fmt: skip
 WIDE: tuple[Judge, ...] = (_loose,)
 #: Reasons that do not point to intervals that are too narrow.
-SAYS_NOTHING_OF_WIDTH = ("few_members", "not_known", "overfit", "plausible_velocity")
-#: Reasons in the order of harm.
+SAYS_NOTHING_OF_WIDTH = (
+    "few_members", "not_known", "bias_unknown", "overfit", "plausible_velocity",
+)  # fmt: skip
+#: Reasons in the order of harm, among those of one level.
 HARM = (
     "distinct_members", "std_where_rays_are", "failed_members", "converged_members",
     "own_objective", "ray_times", "floor_rays", "side_rays", "std_far_from_rays", "spread",
     "misfit", "sigma_scale", "plausible_velocity", "stiff", "boundary", "shared", "bias",
-    "fitted_profile", "loose", "overfit", "few_members", "not_known",
+    "fitted_profile", "loose", "overfit", "few_members", "not_known", "bias_unknown",
 )  # fmt: skip
 
 

@@ -78,7 +78,19 @@ def test_a_bias_that_was_not_measured_is_told() -> None:
     plain = result().assign_attrs(config=json.dumps({"recentre": False}), recentred_bias_std=0.0)
     assert "use recentre=True" in verdict(plain)
     unknown = result().assign_attrs(recentred_bias_std=np.nan)
-    assert "bias" not in names(unknown)
+    assert "was not measured: it is with likelihood='gaussian'" in verdict(unknown)
+    assert verdict_level(unknown) != "good"
+    together = unknown.assign_attrs(config=json.dumps({"engine": "svgd"}))
+    assert "bias_unknown" not in names(together)
+
+
+def test_what_makes_a_result_bad_is_said_first() -> None:
+    found = result().assign_attrs(recentred_bias_std=1.5)
+    found["check"] = ("check", ["neighbours_shot"])
+    for part, value in (("value", 0.4), ("low", -0.1), ("high", 0.1), ("z", 9.0)):
+        found[f"check_{part}"] = ("check", [value])
+    said = names(found)
+    assert said.index("bias") < said.index("shared")
 
 
 def test_verdict_names_the_setting_of_the_engine() -> None:
@@ -135,8 +147,9 @@ def test_all_reasons_are_told_the_most_harmful_first() -> None:
     )  # fmt: skip
     told_names = names(found)
     assert told_names == sorted(told_names, key=HARM.index)
-    assert told_names[:-1] == [
-        "converged_members", "ray_times", "misfit", "stiff", "shared", "few_members",
+    assert told_names == [
+        "converged_members", "ray_times", "misfit", "stiff", "shared", "few_members", "not_known",
+        "bias_unknown",
     ]  # fmt: skip
     assert verdict_level(found) == "bad"
 
