@@ -237,11 +237,19 @@ def _conjugate_gradients(weighted: Tensor, near: Tensor) -> Callable[[Tensor, fl
     return solve
 
 
-def settled(fit: Fit, target: Target, tolerance: float, *, n_steps: int = 40) -> tuple[Fit, int]:
-    """Steps until the fit is done, ``n_steps`` at most; also tells how many were taken."""
+def settled(
+    fit: Fit,
+    target: Target,
+    tolerance: float,
+    *,
+    n_steps: int = 40,
+    near: Tensor | None = None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[Fit, int]:
+    """Steps until the fit is done, ``n_steps`` at most, or a cancel; also tells how many."""
     taken = 0
-    while taken < n_steps and not fit.is_done:
-        fit = gauss_newton_step(fit, target, tolerance)
+    while taken < n_steps and not fit.is_done and not is_cancelled():
+        fit = gauss_newton_step(fit, target, tolerance, near=near)
         taken += 1
     return fit, taken
 

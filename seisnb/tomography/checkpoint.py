@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import seisnb
+from seisnb.conventions import CheckpointError
 from seisnb.io.checkpoint import check_folder, read_arrays, start_folder, write_arrays
 from seisnb.prior import PriorConfig
 from seisnb.survey import survey_checksum
@@ -99,11 +100,24 @@ class Checkpoint:
             write_arrays(path, asdict(member))
 
     def load_start(self) -> dict[str, NDArray[Any]] | None:
-        """What members rest on (:mod:`seisnb.tomography.resume`), if it is on disk."""
+        """What members rest on (:mod:`seisnb.tomography.resume`), if it is on disk.
+
+        Raises
+        ------
+        CheckpointError
+            It cannot be read, or is missing beside members, which would rest on another one.
+        """
         path = self._start
-        if path is None or not path.exists():
+        if path is None or self.folder is None:
             return None
-        return dict(read_arrays(path, "prior and most probable model are found anew"))
+        if path.exists():
+            return dict(read_arrays(path, f"then {self.folder} must go, since members rest on it"))
+        if any(self.folder.glob("*.safetensors")):
+            raise CheckpointError(
+                f"checkpoint: {path} is missing, on which the members beside it rest. Delete the "
+                f"folder {self.folder} to start anew."
+            )
+        return None
 
     def save_start(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep what members rest on."""

@@ -13,8 +13,8 @@ from seisnb.inference.base import Linearised
 from seisnb.inference.rml import (
     Fit,
     RandomisedMaximumLikelihood,
-    gauss_newton_step,
     posterior_covariance_factor,
+    settled,
     start_fit,
 )
 from seisnb.tomography.peak import Peak
@@ -134,12 +134,12 @@ def _best_of_attempts(
     best: Fitted | None = None
     n_steps = 0
     for fit, attempt in _attempts(problem, peak, start, target):
-        taken = 0
-        while taken < problem.config.n_steps and not fit.is_done:
-            if is_cancelled():
-                return None
-            fit = gauss_newton_step(fit, attempt, tolerance, near=peak.near)
-            taken += 1
+        fit, taken = settled(
+            fit, attempt, tolerance,
+            n_steps=problem.config.n_steps, near=peak.near, is_cancelled=is_cancelled,
+        )  # fmt: skip
+        if is_cancelled() and not fit.is_done:
+            return None
         n_steps += taken
         if best is None or fit.objective < best.fit.objective:
             best = Fitted(fit=fit, target=attempt, n_steps=0, expected=expected, std=std)

@@ -205,7 +205,7 @@ def _put(into: Rays, picks: NDArray[np.intp], rays: Rays) -> None:
 
 
 def _distance(one: Rays, other: Rays) -> Array:
-    """How far two rays of every pick keep from each other at most, on thirds of their way [km]."""
+    """Largest distance of two rays of every pick at the quarters of their way, (pick,) [km]."""
     picks = np.arange(one.count.size)
     found = np.zeros(picks.size)
     for part in (0.25, 0.5, 0.75):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,30 @@ def test_refuses_another_survey_before_any_work(line: Line, tmp_path: Path) -> N
     with pytest.raises(CheckpointError, match="its survey is"):
         invert(make_line(4).survey, progress=told.append, checkpoint=tmp_path)
     assert not told
+
+
+def test_members_without_what_they_rest_on_are_refused(line: Line, tmp_path: Path) -> None:
+    """Found anew elsewhere, the most probable model could be another one."""
+    resume(line, tmp_path, 2)
+    (tmp_path / "start.safetensors").write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match=r"start\.safetensors cannot be read .* must go"):
+        resume(line, tmp_path, 3)
+    (tmp_path / "start.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="is missing, on which the members beside it rest"):
+        resume(line, tmp_path, 3)
+
+
+def test_a_run_that_goes_on_takes_its_start_from_the_folder(line: Line, tmp_path: Path) -> None:
+    """Neither the prior nor the most probable model is looked for again."""
+    told: list[Progress] = []
+    open_prior = replace(PRIOR, amplitude=None)
+    first = invert(line.survey, open_prior, config(n_members=2), checkpoint=tmp_path)
+    again = invert(
+        line.survey, open_prior, config(n_members=2), checkpoint=tmp_path, progress=told.append
+    )
+    same_result(again, first)
+    assert "as the checkpoint has them" in " ".join(each.message for each in told)
+    assert not [each for each in told if "log evidence" in each.message]
 
 
 def test_refuses_a_folder_that_cannot_be_made(line: Line, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -92,6 +94,6 @@ def test_errors_shared_along_a_gather_widen_the_intervals(line: Line) -> None:
         ({"shot_term_std": 0.01, "engine": "svgd"}, "only engine='rml' with method='rays'"),
     ],
 )
-def test_refuses_terms_that_cannot_be(changes: dict[str, object], said: str) -> None:
+def test_refuses_terms_that_cannot_be(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        TomographyConfig(**changes)  # type: ignore[arg-type]
+        TomographyConfig(**changes)
