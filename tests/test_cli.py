@@ -189,6 +189,7 @@ def test_wrong_picks_are_one_line(tmp_path, inversion, capsys):
     bad.write_text(f"{HEADER}\n0,0,5,0,nan,1\n")
     said_no(capsys, run("tomography", bad, "--out", out), "bad.csv", "line 2")
     assert not inversion.given
+    assert not out.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_any_work(

@@ -43,10 +43,10 @@ def _tomography(args: argparse.Namespace) -> int:
     """The part of one process: the first writes and talks."""
     if not args.picks.is_file():
         raise InputError(f"seisnb tomography: there is no file {args.picks}.")
-    out = prepare_folder(args.out, where="--out") if ranks.is_first() else args.out
     configs = configs_of(args)
 
     survey = seisnb.io.read_picks(args.picks, args.format, **reading_options(args))
+    out = prepare_folder(args.out, where="--out") if ranks.is_first() else args.out
     if ranks.is_first():
         _print_survey(survey)
 
