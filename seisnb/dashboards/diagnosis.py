@@ -11,8 +11,8 @@ import xarray as xr
 
 from seisnb.dashboards.figures.style import Display, display_of, number
 from seisnb.diagnostics import Gate, diagnose, gates
+from seisnb.diagnostics.facts import is_suspect
 from seisnb.diagnostics.gates import LEAST_SPREAD, NARROW
-from seisnb.diagnostics.reasons import is_suspect
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,9 @@ from seisnb.diagnostics.distance import (
     sqrt_mmd_gaussian,
     squared_distances,
 )
-from seisnb.diagnostics.gates import Gate, gates
+from seisnb.diagnostics.facts import judging_misfit
+from seisnb.diagnostics.gate import Gate
+from seisnb.diagnostics.gates import gates
 from seisnb.diagnostics.ranks import (
     LEAST_TRUTHS,
     coverage,
@@ -18,7 +20,7 @@ from seisnb.diagnostics.ranks import (
     rank_of_truth,
     uniformity_p,
 )
-from seisnb.diagnostics.reasons import Reason, judging_misfit
+from seisnb.diagnostics.reasons import Reason
 from seisnb.diagnostics.scores import crps, gaussian_crps, mean_square
 from seisnb.diagnostics.summary import diagnose
 from seisnb.diagnostics.verdicts import (

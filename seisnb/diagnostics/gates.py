@@ -1,29 +1,32 @@
 """Gates: conditions that every result must meet before its intervals may be called good.
 
-Each gate is one function of what :func:`evidence_of` gathers and gives a :class:`Gate`: a value, the
-range that is allowed, whether the value keeps to it, a sentence, and a remedy. A gate whose value
-cannot be known is neither passed nor failed, and no result with such a gate is called good.
+Each gate is one function of what :func:`evidence_of` gathers and gives a :class:`Gate`: a value,
+the range that is allowed, whether the value keeps to it, a sentence, and a remedy. A gate whose
+value cannot be known is neither passed nor failed, and no result with such a gate is called good.
 
-| gate | value | allowed |
-|---|---|---|
-| ``distinct_members`` | models that differ, of all members | all |
-| ``std_where_rays_are`` | median std over prior std in cells with rays | at least 0.001: no collapse |
-| ``failed_members`` | members left out because no fit reached its objective | 0 |
-| ``converged_members`` | share of members that converged | at least 0.95 |
-| ``own_objective`` | share of members more than 4 std and 10 % above their objective's expectation | at most 0.02 |
-| ``std_far_from_rays`` | std over prior std (rms) farther than two lengths from every ray | 0.9 to 1.1, and twice the noise of so few members |
-| ``ray_times`` | rms error of times along rays against the referee, in pick sigmas as used | at most 0.3 |
-| ``floor_rays``, ``side_rays`` | share of picks whose ray runs along the model's floor, or its sides | at most 0.01 |
-| ``spread`` | spread of predicted times over that of the linearised posterior | at least 0.75 |
-| ``sigma_scale`` | mean factor on the given pick sigmas | 0.5 to 2 |
-| ``plausible_velocity`` | share of ray length below 0.05 or above 9 km/s, of the worst member | at most 0.01 |
-"""  # noqa: E501 - a table
+- ``distinct_members``: models that differ, of all members; allowed: all.
+- ``std_where_rays_are``: median std over prior std in cells with rays; at least 0.001, or the
+  ensemble has collapsed.
+- ``failed_members``: members left out because no fit reached its objective; 0.
+- ``converged_members``: share of members that converged; at least 0.95.
+- ``own_objective``: share of members more than 4 std and 10 % above their objective's expectation;
+  at most 0.02.
+- ``std_far_from_rays``: std over prior std (rms) farther than two lengths from every ray; 0.9 to
+  1.1, and twice the noise of so few members.
+- ``ray_times``: rms error of times along rays against the referee, in pick sigmas as used; at most
+  0.3.
+- ``floor_rays``, ``side_rays``: share of picks whose ray runs along the model's floor, or its
+  sides; at most 0.01.
+- ``spread``: spread of predicted times over that of the linearised posterior; at least 0.75.
+- ``sigma_scale``: mean factor on the given pick sigmas; 0.5 to 2.
+- ``plausible_velocity``: share of ray length below 0.05 or above 9 km/s, of the worst member; at
+  most 0.01.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -43,8 +46,8 @@ from seisnb.diagnostics.evidence import (
     side_cells,
     spread_ratio,
 )
+from seisnb.diagnostics.gate import Gate
 
-Level = Literal["good", "care", "bad"]
 #: Least median std over prior std in cells with rays; less is a collapse, not knowledge.
 COLLAPSED = 1e-3
 #: Share of members that must have converged, and below which the result is bad.
@@ -71,39 +74,6 @@ SMOOTHER = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gate:
-    """A condition that a result must meet.
-
-    Attributes
-    ----------
-    name, title : str
-        For programs and for people.
-    value : float
-        As found; NaN where it is not known or where there is nothing to judge.
-    low, high : float
-        The range allowed; infinite where open.
-    passed : bool or None
-        None: not known.
-    sentence : str
-        What was found, without an end stop.
-    remedy : str
-        What to do where the gate is not passed, beginning with a verb; empty where it is.
-    level : str
-        What a result with this gate failed is at best, ``care`` or ``bad``.
-    """
-
-    name: str
-    title: str
-    value: float
-    low: float = -np.inf
-    high: float = np.inf
-    passed: bool | None
-    sentence: str
-    remedy: str = ""
-    level: Level = "bad"
-
-
 def gates(ensemble: xr.Dataset, velocity: Velocities | None = None) -> list[Gate]:
     """Judge a result by every gate.
 
@@ -121,44 +91,6 @@ def gates(ensemble: xr.Dataset, velocity: Velocities | None = None) -> list[Gate
     """
     evidence = evidence_of(ensemble, velocity)
     return [judge(evidence) for judge in GATES]
-
-
-def gate_dataset(found: Sequence[Gate]) -> xr.Dataset:
-    """The gates as variables, to be stored with the result.
-
-    Parameters
-    ----------
-    found : sequence of Gate
-        As :func:`gates` gives them.
-
-    Returns
-    -------
-    xr.Dataset
-        ``gate_value``, ``gate_low``, ``gate_high`` and ``gate_passed`` (1 passed, 0 failed,
-        -1 not known) on ``gate``, whose coordinate holds the names.
-    """
-    made = xr.Dataset(
-        {
-            "gate_value": ("gate", np.array([each.value for each in found], float)),
-            "gate_low": ("gate", np.array([each.low for each in found], float)),
-            "gate_high": ("gate", np.array([each.high for each in found], float)),
-            "gate_passed": (
-                "gate",
-                np.array([-1 if g.passed is None else int(g.passed) for g in found], np.int8),
-            ),
-        },
-        coords={"gate": [each.name for each in found]},
-    )
-    names = {
-        "gate_value": "gate: value found; NaN: not known or nothing to judge",
-        "gate_low": "gate: least value allowed",
-        "gate_high": "gate: largest value allowed",
-        "gate_passed": "gate: 1 passed, 0 failed, -1 not known",
-        "gate": "condition that a result must meet",
-    }
-    for name, long_name in names.items():
-        made[name].attrs.update(units="1", long_name=long_name)
-    return made
 
 
 def _distinct_members(found: Evidence) -> Gate:

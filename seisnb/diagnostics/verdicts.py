@@ -2,25 +2,25 @@
 
 **Levels.** A level is a rule, not an opinion:
 
-| level | when |
-|---|---|
-| good | every gate of :mod:`seisnb.diagnostics.gates` is known and passed, and no reason speaks |
-| care | a reason of the weaker kind speaks, or a gate is not known: use the result with that in mind |
-| bad | a reason of the stronger kind speaks: models or intervals must not be used as they stand |
+- good: every gate of :mod:`seisnb.diagnostics.gates` is known and passed, and no reason speaks.
+- care: a reason of the weaker kind speaks, or a gate is not known: use the result with that in
+  mind.
+- bad: a reason of the stronger kind speaks: models or intervals must not be used as they stand.
 
-| reason | level |
-|---|---|
-| identical members, collapse, members too narrow or wrong far from rays | bad |
-| members failed or not converged, far above their objective, or of implausible velocity | care; bad above a tenth of them |
-| times along rays off by more than 0.3 pick sigmas | care; bad above one |
-| rays along the model's floor or sides | care; bad above 5 % |
-| misfit above 1.5 per pick, prior too stiff | bad |
-| sigmas scaled by more than 2 or less than 0.5, sigmas too large, shared errors | care |
-| a velocity that rises as at a boundary, under a smooth prior | care |
-| bias of the members' mean above half a posterior std, or not measured | care; bad above one std |
-| mean profile fitted to fewer than 500 picks | care |
-| prior looser than the picks ask for, fewer than 32 members | care |
-| a gate that is not known: an older result, a cancelled run | care |
+Reasons and the level they leave a result at best:
+
+- identical members, collapse, members too narrow or wrong far from rays: bad;
+- members failed or not converged, far above their objective, or of implausible velocity: care; bad
+  above a tenth of them;
+- times along rays off by more than 0.3 pick sigmas: care; bad above one;
+- rays along the model's floor or sides: care; bad above 5 %;
+- misfit above 1.5 per pick, prior too stiff: bad;
+- sigmas scaled by more than 2 or less than 0.5, sigmas too large, shared errors: care;
+- a velocity that rises as at a boundary, under a smooth prior: care;
+- bias of the members' mean above half a posterior std, or not measured: care; bad above one std;
+- mean profile fitted to fewer than 500 picks: care;
+- prior looser than the picks ask for, fewer than 32 members: care;
+- a gate that is not known (an older result, a cancelled run): care.
 
 So "good" is for lines with many picks, or with a mean profile that was not fitted to them, whose
 velocity nowhere rises as at a boundary. It says nothing of rock that differs from the prior in ways
@@ -32,7 +32,7 @@ Amplitude five times too small, or both lengths twice too long: named at all 12;
 small at 10; one length three times too long at 11. A prior that is too loose hardly shows, because
 it can always explain the data: lengths three times too short show at 7, twice at 2, an amplitude
 twice too large at 1 (both of these at once at all 12). Rock that no ray meets never shows.
-"""  # noqa: E501 - a table
+"""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ from dataclasses import dataclass
 import xarray as xr
 
 from seisnb.diagnostics.evidence import Velocities
-from seisnb.diagnostics.gates import Gate, Level, gate_dataset
-from seisnb.diagnostics.reasons import Reason, condition, facts_of, fitted, reasons
+from seisnb.diagnostics.facts import facts_of
+from seisnb.diagnostics.gate import Gate, Level, gate_dataset
+from seisnb.diagnostics.reasons import Reason, condition, fitted, reasons
 
 #: The levels from best to worst.
 LEVELS: tuple[Level, ...] = ("good", "care", "bad")

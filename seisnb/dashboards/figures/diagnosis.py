@@ -19,7 +19,7 @@ from seisnb.dashboards.figures.style import (
     plain,
 )
 from seisnb.diagnostics import diagnose
-from seisnb.diagnostics.reasons import SURE, is_suspect
+from seisnb.diagnostics.facts import SURE, is_suspect
 
 #: Checks as an axis names them.
 CHECK_LABELS = {
