@@ -2,6 +2,6 @@
 
 import sys
 
-from seisnb.cli import main
+from seisnb.cli import run
 
-sys.exit(main())
+sys.exit(run())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 import xarray as xr
+from bokeh.document import Document
 from bokeh.embed import components
 from bokeh.model import Model
 from bokeh.resources import Resources
@@ -79,7 +80,12 @@ def page_html(
     style : str
         Further CSS.
     """
-    script, boxes = components([plate.model for plate in plates])
+    models = [plate.model for plate in plates]
+    document = Document()
+    with document.models.freeze():  # else every figure has all that came before it gone through
+        for model in models:
+            document.add_root(model)
+    script, boxes = components(models)
     figures = "\n".join(plate_html(plate, box) for plate, box in zip(plates, boxes, strict=True))
     before, after = main.split("{plates}", 1)
     return f"""<!DOCTYPE html>

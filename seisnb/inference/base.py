@@ -72,8 +72,8 @@ class Remembering(Target, Protocol):
     missed at the one before, so that two predictions only compare once ``recall`` has been asked.
     """
 
-    def recall(self, position: Tensor, memory: Memory, other: Memory) -> tuple[Tensor, Memory]:
-        """Predicted data by the best of what two memories lead to, and what to remember."""
+    def recall(self, position: Tensor, *memories: Memory) -> tuple[Tensor, Memory]:
+        """Predicted data by the best of what memories lead to, and what to remember."""
         ...
 
 

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import chi2, norm
+from scipy.special import chdtr, chdtrc, chdtri, ndtri
 from torch import Tensor
 
 from seisnb.inference.base import Linearised
@@ -166,7 +166,7 @@ def neighbour_check(fit: WhitenedFit, pairs: Tensor) -> Check:
     variance = 2 * (alone - 2 * mixed + float((inner * inner.T).sum())) / n_pairs**2
     value = float((left_out[first] * left_out[second]).sum()) / n_pairs
     std = math.sqrt(variance)
-    reach = float(norm.isf((1 - LEVEL) / 2)) * std
+    reach = -float(ndtri((1 - LEVEL) / 2)) * std
     return Check(value=value, low=mean - reach, high=mean + reach, z=_bounded((value - mean) / std))
 
 
@@ -203,7 +203,7 @@ def factor_check(fit: WhitenedFit, jacobian: Tensor, factor: float) -> Check:
     if not information > 1e-12:
         return Check(value=1.0, low=0.0, high=math.inf, z=0.0)
     std = 1 / math.sqrt(information)
-    reach = float(norm.isf((1 - LEVEL) / 2)) * std
+    reach = -float(ndtri((1 - LEVEL) / 2)) * std
     bound = math.log(4)
     return Check(
         value=math.exp(min(max(slope / information, -bound), bound)),
@@ -215,11 +215,12 @@ def factor_check(fit: WhitenedFit, jacobian: Tensor, factor: float) -> Check:
 
 def _of_squares(ratio: float, variance: float) -> Check:
     """A ratio of mean one: its law is near a chi2 over its degrees (Satterthwaite 1946)."""
-    law = chi2(2 / variance, scale=variance / 2)
-    below = ratio < law.median()
-    z = norm.ppf(law.cdf(ratio)) if below else norm.isf(law.sf(ratio))
-    low, high = law.interval(LEVEL)
-    return Check(value=ratio, low=float(low), high=float(high), z=_bounded(float(z)))
+    degrees, unit = 2 / variance, variance / 2
+    low, median, high = (unit * chdtri(degrees, 0.5 + side * LEVEL / 2) for side in (1, 0, -1))
+    below = ratio < median
+    tail = ndtri((chdtr if below else chdtrc)(degrees, ratio / unit))
+    z = float(tail if below else -tail)
+    return Check(value=ratio, low=float(low), high=float(high), z=_bounded(z))
 
 
 def _bounded(z: float) -> float:

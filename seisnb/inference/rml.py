@@ -26,6 +26,8 @@ TOLD = 0.3
 MOST_FLAT = 2
 #: Conjugate gradients stop at this share of the residual's preconditioned size, or after so many.
 CONJUGATE, MOST_CONJUGATE = 0.01, 40
+#: First steps of a fit, and after news, at which the target searches.
+SEARCHED = 1
 #: Damping below this [prior precisions] is none.
 LEAST_DAMPING = 0.05
 
@@ -136,6 +138,7 @@ def gauss_newton_step(
     *,
     n_tries: int = 8,
     near: Tensor | None = None,
+    searches: bool = True,
 ) -> Fit:
     """One Gauss-Newton step; damped more until the objective falls.
 
@@ -168,9 +171,12 @@ def gauss_newton_step(
         expected = float(downhill @ move - 0.5 * curved)
         if expected < tolerance:
             return replace(fit, is_converged=True)
-        predicted, memory = target.predict(position, fit.here.memory)
+        if searches or not isinstance(target, Remembering):
+            predicted, memory = target.predict(position, fit.here.memory)
+        else:
+            predicted, memory = target.recall(position, fit.here.memory)
         objective = _objective(target, predicted, fit.data, position, fit.anchor)
-        if objective >= fit.objective:
+        if objective >= fit.objective and searches:
             # the trial may have found a path that serves the old position as well
             rise = objective - fit.objective
             fit = _recalled(fit, target, memory, tolerance)
@@ -246,12 +252,39 @@ def settled(
     near: Tensor | None = None,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Fit, int]:
-    """Steps until the fit is done, ``n_steps`` at most, or a cancel; also tells how many."""
-    taken = 0
+    """Steps until the fit is done, ``n_steps`` at most, or a cancel; also tells how many.
+
+    A :class:`Remembering` target searches at the first steps, from which on the rest go by what it
+    remembers, and where these end; if that tells of more, they go on.
+    """
+    taken = n_round = 0
+    remembers = isinstance(target, Remembering)
     while taken < n_steps and not fit.is_done and not is_cancelled():
-        fit = gauss_newton_step(fit, target, tolerance, near=near)
+        fit = gauss_newton_step(
+            fit, target, tolerance, near=near, searches=not remembers or n_round < SEARCHED
+        )
         taken += 1
+        n_round += 1
+        if fit.is_done and remembers and n_round > SEARCHED:
+            fit = _searched(fit, target, tolerance)
+            n_round = 0 if not fit.is_done else n_round
     return fit, taken
+
+
+def _searched(fit: Fit, target: Target, tolerance: float) -> Fit:
+    """A fit that ended by what was remembered, with what a search finds there.
+
+    It is not done yet where that is worth a step.
+    """
+    predicted, memory = target.predict(fit.position, fit.here.memory)
+    objective = _objective(target, predicted, fit.data, fit.position, fit.anchor)
+    if abs(objective - fit.objective) <= tolerance:
+        here = replace(fit.here, predicted=predicted, memory=memory)
+        return replace(fit, here=here, objective=objective)
+    return replace(
+        fit, here=target.linearise(fit.position, memory), objective=objective,
+        is_converged=False, is_stalled=False, n_flat=0,
+    )  # fmt: skip
 
 
 def _recalled(fit: Fit, target: Target, memory: Memory, tolerance: float) -> Fit:
@@ -281,6 +314,7 @@ def maximum_a_posteriori(
     memory: Memory,
     *,
     position: Tensor | None = None,
+    is_near: bool = False,
     tolerance: float = 0.1,
     n_steps: int = 40,
 ) -> Fit:
@@ -294,6 +328,8 @@ def maximum_a_posteriori(
         What the forward model starts from.
     position : Tensor, (n_unknowns,), optional
         Where to start; the prior's mean by default.
+    is_near : bool
+        The memory is of a position nearby: what it holds will do until the first step.
     tolerance : float
         Fall of the objective below which a step is the last.
     n_steps : int
@@ -301,8 +337,17 @@ def maximum_a_posteriori(
     """
     zero = torch.zeros(target.n_unknowns, dtype=torch.float64)
     start = zero if position is None else position
-    _, memory = target.predict(start, memory)
+    if is_near and isinstance(target, Remembering):
+        _, memory = target.recall(start, memory)
+    else:
+        _, memory = target.predict(start, memory)
     fit = start_fit(target, start, target.linearise(start, memory), zero, target.observed)
+    return settled(fit, target, tolerance, n_steps=n_steps)[0]
+
+
+def refitted(fit: Fit, target: Target, tolerance: float = 0.1, *, n_steps: int = 20) -> Fit:
+    """A most probable position once more, after the standard deviations changed."""
+    fit = start_fit(target, fit.position, fit.here, fit.anchor, target.observed)
     return settled(fit, target, tolerance, n_steps=n_steps)[0]
 
 
@@ -332,8 +377,8 @@ def log_evidence(fit: Fit, std: Tensor) -> float:
 
 def effective_unknowns(here: Linearised, std: Tensor) -> float:
     """How many unknowns the data determine: trace of H (H + 1)**-1 (MacKay 1992)."""
-    eigenvalues = torch.linalg.svdvals(here.jacobian / std[:, None]) ** 2
-    return float((eigenvalues / (eigenvalues + 1.0)).sum())
+    factor = posterior_covariance_factor(here, std)
+    return factor.shape[0] - float(torch.cholesky_inverse(factor).trace())
 
 
 def inferred_scale(fit: Fit, std: Tensor, scale: float) -> float:

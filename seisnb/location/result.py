@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 import seisnb
 from seisnb.catalogue import arrivals_checksum
@@ -148,7 +148,7 @@ def _posteriors(
         "std": (("event", "component"), np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))),
         "ellipsoid_length": (
             ("event", "axis"),
-            np.sqrt(chi2.ppf(REGIONS[0], 3) * np.maximum(value, 0.0))[:, ::-1],
+            np.sqrt(chdtri(3, 1.0 - REGIONS[0]) * np.maximum(value, 0.0))[:, ::-1],
         ),
         "ellipsoid_axis": (
             ("event", "axis", "direction"), signed(vector).transpose(0, 2, 1)[:, ::-1],

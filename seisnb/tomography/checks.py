@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtr
 
 from seisnb.inference.checks import (
     Check,
@@ -170,7 +170,7 @@ def _normal_scores(problem: Problem, peak: Peak, fit: WhitenedFit) -> Array:
     plain = problem.target.std.numpy() * peak.sigma_scale
     heavy = left_out * peak.target.std.numpy() / plain
     dof = config.student_dof
-    return np.asarray(np.sign(heavy) * norm.isf(t.sf(np.abs(heavy), dof)))
+    return np.asarray(-np.sign(heavy) * ndtri(stdtr(dof, -np.abs(heavy))))
 
 
 def _length_check(problem: Problem, peak: Peak, fit: WhitenedFit, name: str) -> Check:
@@ -203,12 +203,12 @@ def _kernel_in(basis: GaussianProcessPrior, process: GaussianProcessPrior, peak:
     """The kernel at the most probable model in the unknowns of another prior on its grid."""
     grid, rays = process.grid, peak.fit.here.memory.rays
     velocity, slope = process.velocity_and_derivative(peak.fit.position.numpy())
-    out = np.empty((rays.count.size, basis.n_unknowns))
+    out = np.zeros((rays.count.size, basis.n_unknowns))
     kernels.ray_kernel(
         velocity, slope * basis.amplitude,
         grid.surface, grid.x0, grid.cell_easting, grid.cell_depth,
         basis.basis_easting, basis.basis_depth, basis.kept[0], basis.kept[1],
-        rays.nodes, rays.count, out,
+        rays.nodes, rays.count, np.ones(rays.count.size), out,
     )  # fmt: skip
     return out
 

@@ -22,7 +22,7 @@ from seisnb.tomography.problem import PickTarget, Problem, with_finer_wavefronts
 from seisnb.tomography.sigmas import student_target
 
 #: Fall of the objective per unknown or datum below which a step is the last.
-TOLERANCE = 0.005
+TOLERANCE = 0.01
 #: Fits of data weights and model that a Student member alternates between.
 STUDENT_SWEEPS = 3
 #: An objective this many standard deviations, and by this share, above what is expected is that of

@@ -47,11 +47,12 @@ from seisnb.tomography.result import (
     with_velocity,
 )
 from seisnb.tomography.resume import keep_start, kept_start
+from seisnb.traveltime.referee import Clerks
 from seisnb.vsvgd.config import VsvgdConfig
 
 #: Referee processes at most, of about 150 MB each: one per worker, since checking is all that the
 #: last pass over the members does.
-MOST_REFEREES = 8
+MOST_CLERKS = 8
 
 
 def invert(
@@ -132,19 +133,21 @@ def invert(
     prior, config = prior or PriorConfig(), config or TomographyConfig()
     _check_ranks(config)
     members_on_disk = open_checkpoint(folder, picks, prior, config, networks)
-    n_referees = min(worker_count(config.n_workers), MOST_REFEREES)
-    tell("building the prior", "prior", 0)
-    with single_threaded():
-        judged = kept_start(members_on_disk, picks, config, n_referees)
-    if judged is not None:
-        tell(f"{judged.problem.prior.n_unknowns} unknowns, as the checkpoint has them", "prior", 1)
-    else:
-        judged = _start(picks, prior, config, n_referees, handles, started, tell)
-        keep_start(members_on_disk, judged)
-    problem, peak, referee, cell = judged.problem, judged.peak, judged.referee, judged.referee_cell
-    if config.method == "vsvgd":
-        problem = replace(problem, networks=section_settings(networks, config))
-    with closing(referee):
+    with closing(Clerks(min(worker_count(config.n_workers), MOST_CLERKS))) as clerks:
+        clerks.start()  # they load while the prior is chosen
+        tell("building the prior", "prior", 0)
+        with single_threaded():
+            judged = kept_start(members_on_disk, picks, config, clerks)
+        if judged is not None:
+            n_unknowns = judged.problem.prior.n_unknowns
+            tell(f"{n_unknowns} unknowns, as the checkpoint has them", "prior", 1)
+        else:
+            judged = _start(picks, prior, config, clerks, handles, started, tell)
+            keep_start(members_on_disk, judged)
+        problem, peak = judged.problem, judged.peak
+        referee, cell = judged.referee, judged.referee_cell
+        if config.method == "vsvgd":
+            problem = replace(problem, networks=section_settings(networks, config))
         with single_threaded():
             if problem.config.ray_source in NETWORK_SOURCES:
                 problem = train(problem, handles, started)
@@ -192,7 +195,7 @@ def _start(
     picks: xr.Dataset,
     prior: PriorConfig,
     config: TomographyConfig,
-    n_referees: int,
+    clerks: Clerks,
     handles: Handles,
     started: float,
     tell: Callable[[str, str, int], None],
@@ -211,7 +214,7 @@ def _start(
             if best
             else find_peak(problem, handles, started)
         )
-    return refined_peak(problem, peak, config, n_referees, handles, started)
+    return refined_peak(problem, peak, config, clerks, handles, started)
 
 
 def _check_ranks(config: TomographyConfig) -> None:

@@ -25,6 +25,7 @@ from seisnb.inference.rml import (
     log_evidence,
     maximum_a_posteriori,
     posterior_covariance_factor,
+    refitted,
 )
 from seisnb.prior import LEAST_CELLS, Kernel, PriorConfig
 from seisnb.threads import in_parallel
@@ -337,7 +338,7 @@ def fit_prior(
     if problem.prior.n_unknowns > MOST_UNKNOWNS:
         return None
     memory: Memory = problem.start
-    position = None
+    position, fit = None, None
     if before is not None and before.problem.prior.grid.n_depth == problem.prior.grid.n_depth:
         velocity = before.problem.prior.velocity(before.fit.position.numpy())
         process = problem.prior.process_of(velocity)
@@ -353,12 +354,17 @@ def fit_prior(
     weights = torch.ones_like(problem.target.std) if before is None else before.weights
     for _ in range(3 if is_student else 2 if config.infer_sigma else 1):
         target = replace(problem.target, std=problem.target.std * scale / weights.sqrt())
-        fit = maximum_a_posteriori(target, memory, position=position, tolerance=tolerance)
-        position, memory = fit.position, fit.here.memory
+        if fit is None:
+            fit = maximum_a_posteriori(
+                target, memory, position=position, is_near=position is not None, tolerance=tolerance
+            )
+        else:
+            fit = refitted(fit, target, tolerance)
         if is_student:
             weights = student_weights(problem, fit, scale)
         if config.infer_sigma:
             scale = inferred_scale(fit, problem.target.std / weights.sqrt(), scale)
+    assert fit is not None
     return Candidate(
         prior=prior,
         problem=problem,

@@ -20,8 +20,7 @@ from seisnb.inference.rml import (
     maximum_a_posteriori,
     mean_chi2,
     posterior_covariance_factor,
-    settled,
-    start_fit,
+    refitted,
 )
 from seisnb.tomography.problem import PickTarget, Problem, with_network
 from seisnb.traveltime.network import train_network_wavefronts
@@ -76,7 +75,7 @@ def find_peak(
     config = problem.config
     target = replace(problem.target, std=problem.target.std * scale)
     n_picks = target.observed.numel()
-    fit = maximum_a_posteriori(target, problem.start) if known is None else _settle(known, target)
+    fit = maximum_a_posteriori(target, problem.start) if known is None else refitted(known, target)
     weights = torch.ones(n_picks, dtype=torch.float64)
     rounds = 12 if config.infer_sigma or config.likelihood == "student" else 0
     for index in range(rounds):
@@ -86,7 +85,7 @@ def find_peak(
         if config.infer_sigma:
             scale = inferred_scale(fit, problem.target.std / weights.sqrt(), scale)
         target = replace(problem.target, std=problem.target.std * scale / weights.sqrt())
-        fit = _settle(fit, target)
+        fit = refitted(fit, target)
         handles.progress(
             Progress(
                 stage="map", done=index + 1, total=rounds, elapsed=time.monotonic() - started,
@@ -115,12 +114,6 @@ def peak_of(fit: Fit, target: PickTarget, sigma_scale: float) -> Peak:
         n_free=target.observed.numel() - effective_unknowns(fit.here, target.std),
         near=torch.cholesky_inverse(posterior_covariance_factor(fit.here, target.std)),
     )
-
-
-def _settle(fit: Fit, target: PickTarget, n_steps: int = 20) -> Fit:
-    """Go on from a fit after the sigmas changed."""
-    fit = start_fit(target, fit.position, fit.here, fit.anchor, target.observed)
-    return settled(fit, target, 0.1, n_steps=n_steps)[0]
 
 
 def train(problem: Problem, handles: Handles, started: float) -> Problem:

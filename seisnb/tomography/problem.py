@@ -106,11 +106,9 @@ class PickTarget:
         """Times of all picks [s] by a new search, and the rays they ran along."""
         return self._along(position, *memory.known)
 
-    def recall(
-        self, position: Tensor, memory: RayMemory, other: RayMemory
-    ) -> tuple[Tensor, RayMemory]:
-        """Times along the fastest of what two memories hold, pick by pick [s], and these rays."""
-        known = (*memory.known, *other.known)
+    def recall(self, position: Tensor, *memories: RayMemory) -> tuple[Tensor, RayMemory]:
+        """Times along the fastest of what memories hold, pick by pick [s], and these rays."""
+        known = [rays for memory in memories for rays in memory.known]
         return self._along(position, *known, is_search=not self.forward.n_steps)
 
     def _along(
@@ -294,8 +292,8 @@ def make_problem(
         prior=process,
         geometry=geometry,
         wavefronts=(GridWavefronts(step=config.wavefront_cell, spacing=spacing),),
-        n_steps=4 if config.bend else 0,
-        tolerance=2e-3 * float(np.median(std)),
+        n_steps=2 if config.bend else 0,
+        tolerance=5e-3 * float(np.median(std)),
         std=std,
         apart=max(spacing, 0.25 * prior.length_depth),
         keeps_rays=config.bend,

@@ -160,7 +160,9 @@ class Move:
     def __call__(self, index: int, is_cancelled: Callable[[], bool]) -> Member:
         """The member with new rays, times and misfits."""
         position = self.positions[index]
-        _, memory = self.problem.target.predict(torch.from_numpy(position), self.start)
+        target, at = self.problem.target, torch.from_numpy(position)
+        _, memory = target.predict(at, self.start)
+        _, memory = target.recall(at, memory)  # the most probable model's rays have far to bend
         return finish_member(
             self.problem, position, memory, self.depth, self.referee, self.referee_cell,
             sigma_scale=self.sigma_scale[index], n_steps=self.n_steps[index],

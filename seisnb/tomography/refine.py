@@ -24,7 +24,7 @@ from seisnb.tomography.problem import (
     round_up,
 )
 from seisnb.traveltime.base import Rays
-from seisnb.traveltime.referee import Referee
+from seisnb.traveltime.referee import Clerks, Referee
 
 Array = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def refined_peak(
     problem: Problem,
     peak: Peak,
     asked: TomographyConfig,
-    n_referees: int,
+    clerks: Clerks,
     handles: Handles,
     started: float,
 ) -> Judged:
@@ -85,7 +85,7 @@ def refined_peak(
 
     Where rays run along the floor the model is made deeper; where times along rays are off the
     referee's, wavefronts and then the model get finer grids; and the model is fitted again. What
-    ``asked`` gives by hand stays as it is. Close the referee that comes with the result.
+    ``asked`` gives by hand stays as it is.
 
     Parameters
     ----------
@@ -93,13 +93,13 @@ def refined_peak(
         The first fit.
     asked : TomographyConfig
         Settings as they were given, with what was left open.
-    n_referees : int
-        Processes of the referee.
+    clerks : Clerks
+        Who solves for the referee.
     handles, started
         As for :func:`seisnb.tomography.members.fit_members`.
     """
     notes: list[str] = []
-    judged = _judged(problem, peak, n_referees)
+    judged = _judged(problem, peak, clerks)
     for _ in range(MOST_ROUNDS):
         change = _change(judged, asked)
         if change is None or handles.is_cancelled():
@@ -109,11 +109,10 @@ def refined_peak(
         handles.progress(
             Progress(stage="map", done=0, total=1, message=note, elapsed=time.monotonic() - started)
         )
-        judged.referee.close()
         with single_threaded():
             problem, fit = _moved(judged, config)
             peak = find_peak(problem, handles, started, fit, judged.peak.sigma_scale)
-        judged = _judged(problem, peak, n_referees)
+        judged = _judged(problem, peak, clerks)
     return replace(judged, notes=tuple(notes))
 
 
@@ -140,16 +139,12 @@ def touching(rays: Rays, problem: Problem) -> tuple[float, float]:
     return share(at_floor), share(at_side)
 
 
-def _judged(problem: Problem, peak: Peak, n_referees: int) -> Judged:
+def _judged(problem: Problem, peak: Peak, clerks: Clerks) -> Judged:
     """Hold a fit against the referee and the model's edges."""
-    referee = Referee(problem.prior.grid, problem.geometry, n_referees)
+    referee = Referee(problem.prior.grid, problem.geometry, clerks)
     velocity = problem.prior.velocity(peak.fit.position.numpy())
     std = peak.target.std.numpy()
-    try:
-        cell, change, times = choose_referee_cell(problem, velocity, std, referee)
-    except BaseException:
-        referee.close()
-        raise
+    cell, change, times = choose_referee_cell(problem, velocity, std, referee)
     memory = peak.fit.here.memory
     in_section = memory.times if memory.across is None else memory.times - memory.across
     error = float(np.sqrt(np.mean(((in_section - times) / std) ** 2)))

@@ -26,7 +26,7 @@ from seisnb.tomography.problem import Frame, Problem, RayMemory, make_problem, m
 from seisnb.tomography.refine import Judged
 from seisnb.traveltime.base import Rays
 from seisnb.traveltime.rays import Paths
-from seisnb.traveltime.referee import Referee
+from seisnb.traveltime.referee import Clerks, Referee
 
 #: Numbers of the judgement that are kept as they are.
 _NUMBERS = ("referee_cell", "referee_error", "error", "on_floor", "on_sides")
@@ -61,7 +61,7 @@ def keep_start(checkpoint: Checkpoint, judged: Judged) -> None:
 
 
 def kept_start(
-    checkpoint: Checkpoint, survey: xr.Dataset, config: TomographyConfig, n_referees: int
+    checkpoint: Checkpoint, survey: xr.Dataset, config: TomographyConfig, clerks: Clerks
 ) -> Judged | None:
     """What the members in a folder rest on; None where there is nothing yet.
 
@@ -73,8 +73,8 @@ def kept_start(
         The used picks.
     config : TomographyConfig
         Settings of this run, for the number of members and workers.
-    n_referees : int
-        Processes of the referee that comes with the result; close it.
+    clerks : Clerks
+        Who solves for the referee.
     """
     arrays = ranks.first_says(checkpoint.load_start())
     if arrays is None:
@@ -85,7 +85,7 @@ def kept_start(
     return Judged(
         problem=problem,
         peak=peak,
-        referee=Referee(problem.prior.grid, problem.geometry, n_referees),
+        referee=Referee(problem.prior.grid, problem.geometry, clerks),
         notes=tuple(settings["notes"]),
         **{name: float(arrays[name][0]) for name in _NUMBERS},
     )

@@ -22,6 +22,8 @@ from seisnb.traveltime.kernels import (
 
 #: Shortenings of a step before a ray counts as bent.
 N_TRIES = 5
+#: The weight of an end in Simpson's rule.
+SIXTH = 1.0 / 6.0
 
 
 @njit(inline="always", **JIT)
@@ -37,13 +39,13 @@ def _bulge(before, here, after, beyond):
 
 
 @njit(inline="always", **JIT)
-def slowness_and_slopes(velocity, surface, x0, dx, dz, x, z):
+def slowness_and_slopes(velocity, surface, x0, per_x, per_z, x, z):
     """Slowness at a point, its first derivatives, and its second ones along the axes.
 
     Central differences of the grid, continuous; beyond the grid's edge its last step goes on.
     """
     n_x, n_z = velocity.shape
-    i, j, t, s = cell_of(surface, x0, dx, dz, n_z, x, z)
+    i, j, t, s = cell_of(surface, x0, per_x, per_z, n_z, x, z)
     p, q = 1.0 - t, 1.0 - s
     a00, a01 = velocity[i, j], velocity[i, j + 1]
     a10, a11 = velocity[i + 1, j], velocity[i + 1, j + 1]
@@ -63,14 +65,15 @@ def slowness_and_slopes(velocity, surface, x0, dx, dz, x, z):
         above = p * velocity[i, j - 1] + t * velocity[i + 1, j - 1]
     if j + 2 < n_z:
         below = p * velocity[i, j + 2] + t * velocity[i + 1, j + 2]
-    v_z = _slope(above, top, bottom, below, s) / dz
-    dip = _slope(surface_before, surface_left, surface_right, surface_beyond, t) / dx
-    v_x = _slope(before, left, right, beyond, t) / dx - dip * v_z
-    v_xx = _bulge(before, left, right, beyond) / (dx * dx)
-    v_zz = _bulge(above, top, bottom, below) / (dz * dz)
-    u = 1.0 / (p * left + t * right)
+    v_z = _slope(above, top, bottom, below, s) * per_z
+    dip = _slope(surface_before, surface_left, surface_right, surface_beyond, t) * per_x
+    v_x = _slope(before, left, right, beyond, t) * per_x - dip * v_z
+    v_xx = _bulge(before, left, right, beyond) * (per_x * per_x)
+    v_zz = _bulge(above, top, bottom, below) * (per_z * per_z)
+    v = p * left + t * right
+    u = 1.0 / v
     u_x, u_z = -v_x * u * u, -v_z * u * u
-    return u, u_x, u_z, 2.0 * u_x * u_x / u - v_xx * u * u, 2.0 * u_z * u_z / u - v_zz * u * u
+    return u, u_x, u_z, 2.0 * u_x * u_x * v - v_xx * u * u, 2.0 * u_z * u_z * v - v_zz * u * u
 
 
 @njit(inline="always", **JIT)
@@ -82,7 +85,7 @@ def _is_uneven(ray):
 
 
 @njit(**JIT)
-def _respace(surface, x0, dx, ray, n, path):
+def _respace(surface, x0, per_x, ray, n, path):
     """Space a ray's nodes evenly again, in place; ``path`` is room for a copy."""
     length = 0.0
     for k in range(n):
@@ -91,7 +94,7 @@ def _respace(surface, x0, dx, ray, n, path):
             length += norm_of(ray[k, 0] - ray[k - 1, 0], ray[k, 1] - ray[k - 1, 1])
     resample(path, n, (1.0 + 1e-9) * length / (n - 1), ray.shape[0], ray)
     for k in range(1, n - 1):
-        ray[k, 1] = max(ray[k, 1], surface_at(surface, x0, dx, ray[k, 0]))
+        ray[k, 1] = max(ray[k, 1], surface_at(surface, x0, per_x, ray[k, 0]))
 
 
 @njit(**JIT)
@@ -103,30 +106,30 @@ def water_time(start, entry, in_water, water_slowness):
 
 
 @njit(**JIT)
-def ray_time(velocity, surface, x0, dx, dz, ray, n, middle):
+def ray_time(velocity, surface, x0, per_x, per_z, ray, n, middle):
     """Travel time along one ray's rock part, Simpson's rule on every segment [s].
 
     ``middle`` (n - 1,) gets the slowness in the middle of every segment.
     """
     total = 0.0
-    before = slowness_at(velocity, surface, x0, dx, dz, ray[0, 0], ray[0, 1])
+    before = slowness_at(velocity, surface, x0, per_x, per_z, ray[0, 0], ray[0, 1])
     for k in range(1, n):
         x, z = ray[k, 0], ray[k, 1]
-        after = slowness_at(velocity, surface, x0, dx, dz, x, z)
-        length, mx, mz = segment(surface, x0, dx, ray[k - 1, 0], ray[k - 1, 1], x, z)
-        u = slowness_at(velocity, surface, x0, dx, dz, mx, mz)
+        after = slowness_at(velocity, surface, x0, per_x, per_z, x, z)
+        length, mx, mz = segment(surface, x0, per_x, ray[k - 1, 0], ray[k - 1, 1], x, z)
+        u = slowness_at(velocity, surface, x0, per_x, per_z, mx, mz)
         middle[k - 1] = u
         total += length * (before + 4 * u + after)
         before = after
-    return total / 6.0
+    return total * SIXTH
 
 
 @njit(**JIT)
-def _normals(surface, x0, dx, ray, n, normal):
+def _normals(surface, x0, dx, per_x, ray, n, normal):
     """Which way every node moves: across the ray, the entry along the sea floor, the anchor not."""
     x = ray[0, 0]
     tx = dx
-    tz = surface_at(surface, x0, dx, x + 0.5 * dx) - surface_at(surface, x0, dx, x - 0.5 * dx)
+    tz = surface_at(surface, x0, per_x, x + 0.5 * dx) - surface_at(surface, x0, per_x, x - 0.5 * dx)
     size = norm_of(tx, tz)
     normal[0, 0], normal[0, 1] = tx / size, tz / size
     for k in range(1, n - 1):
@@ -142,7 +145,7 @@ def _normals(surface, x0, dx, ray, n, normal):
 
 @njit(**JIT)
 def _newton_system(
-    velocity, surface, x0, dx, dz, ray, n, normal, middle, gradient, diagonal, upper
+    velocity, surface, x0, per_x, per_z, ray, n, normal, middle, gradient, diagonal, upper
 ):
     """Gradient and tridiagonal Hessian of the rock's time with respect to moves of the nodes."""
     before_u = before_x = before_z = 0.0
@@ -150,7 +153,7 @@ def _newton_system(
     length = curvature = 0.0
     for k in range(n):
         bx, bz = ray[k, 0], ray[k, 1]
-        u, u_x, u_z, u_xx, u_zz = slowness_and_slopes(velocity, surface, x0, dx, dz, bx, bz)
+        u, u_x, u_z, u_xx, u_zz = slowness_and_slopes(velocity, surface, x0, per_x, per_z, bx, bz)
         nx, nz = normal[k, 0], normal[k, 1]
         length_before, length = length, 0.0
         gradient[k], diagonal[k], upper[k] = 0.0, 0.0, 0.0
@@ -158,16 +161,17 @@ def _newton_system(
             length = norm_of(bx - ax, bz - az)
             if length > 1e-12:
                 px, pz = normal[k - 1, 0], normal[k - 1, 1]
-                tx, tz = (bx - ax) / length, (bz - az) / length
+                per_length = 1.0 / length
+                tx, tz = (bx - ax) * per_length, (bz - az) * per_length
                 hx, hz = before_x + u_x, before_z + u_z
-                mean = (before_u + 4 * middle[k - 1] + u) / 6
-                gradient[k - 1] += px * (-tx * mean + length * (before_x + hx) / 6)
-                gradient[k - 1] += pz * (-tz * mean + length * (before_z + hz) / 6)
-                gradient[k] += nx * (tx * mean + length * (u_x + hx) / 6)
-                gradient[k] += nz * (tz * mean + length * (u_z + hz) / 6)
+                mean = (before_u + 4 * middle[k - 1] + u) * SIXTH
+                gradient[k - 1] += px * (-tx * mean + length * (before_x + hx) * SIXTH)
+                gradient[k - 1] += pz * (-tz * mean + length * (before_z + hz) * SIXTH)
+                gradient[k] += nx * (tx * mean + length * (u_x + hx) * SIXTH)
+                gradient[k] += nz * (tz * mean + length * (u_z + hz) * SIXTH)
                 ca = -tz * px + tx * pz
                 cb = -tz * nx + tx * nz
-                stiffness = mean / length
+                stiffness = mean * per_length
                 diagonal[k - 1] += stiffness * ca * ca
                 diagonal[k] += stiffness * cb * cb
                 upper[k - 1] = -stiffness * ca * cb
@@ -201,13 +205,14 @@ def _solve(first, last, gradient, diagonal, upper, least, move):
 
 
 @njit(**JIT)
-def _hold_at_surface(surface, x0, dx, h, first, n, ray, normal, gradient, diagonal, upper):
+def _hold_at_surface(surface, x0, dx, per_x, h, first, n, ray, normal, gradient, diagonal, upper):
     """Nodes on the surface that the step would push into the air stay where they are."""
     for k in range(max(first, 1), n - 1):
         x, z = ray[k, 0], ray[k, 1]
-        if z > surface_at(surface, x0, dx, x) + 1e-6 * h:
+        if z > surface_at(surface, x0, per_x, x) + 1e-6 * h:
             continue
-        rise = surface_at(surface, x0, dx, x + 0.5 * dx) - surface_at(surface, x0, dx, x - 0.5 * dx)
+        before = surface_at(surface, x0, per_x, x - 0.5 * dx)
+        rise = surface_at(surface, x0, per_x, x + 0.5 * dx) - before
         if -gradient[k] * (normal[k, 1] - rise / dx * normal[k, 0]) < 0.0:
             gradient[k] = 0.0
             diagonal[k] = 1.0
@@ -246,6 +251,7 @@ def bend(
     middle = np.empty(capacity)
     trial_middle = np.empty(capacity)
     h = 0.5 * (dx + dz)
+    per_x, per_z = 1.0 / dx, 1.0 / dz
     x_end = x0 + dx * (surface.size - 1)
     for p in range(rays.shape[0]):
         ray = rays[p]
@@ -255,16 +261,16 @@ def bend(
         current = np.inf
         for _ in range(n_steps if last >= first else 0):
             if wet and _is_uneven(ray):
-                _respace(surface, x0, dx, ray, n, trial)
+                _respace(surface, x0, per_x, ray, n, trial)
                 current = np.inf
             if current == np.inf:
-                current = ray_time(velocity, surface, x0, dx, dz, ray, n, middle) + water_time(
-                    start[p], ray[0], wet, water_slowness
-                )
-            _normals(surface, x0, dx, ray, n, normal)
+                current = ray_time(velocity, surface, x0, per_x, per_z, ray, n, middle)
+                current += water_time(start[p], ray[0], wet, water_slowness)
+            _normals(surface, x0, dx, per_x, ray, n, normal)
             _newton_system(
-                velocity, surface, x0, dx, dz, ray, n, normal, middle, gradient, diagonal, upper
-            )
+                velocity, surface, x0, per_x, per_z, ray, n, normal, middle,
+                gradient, diagonal, upper,
+            )  # fmt: skip
             if wet:
                 wx, wz = ray[0, 0] - start[p, 0], ray[0, 1] - start[p, 1]
                 length = norm_of(wx, wz)
@@ -273,7 +279,9 @@ def bend(
                     gradient[0] += water_slowness * (wx * normal[0, 0] + wz * normal[0, 1])
                     across = -wz * normal[0, 0] + wx * normal[0, 1]
                     diagonal[0] += water_slowness / length * across * across
-            _hold_at_surface(surface, x0, dx, h, first, n, ray, normal, gradient, diagonal, upper)
+            _hold_at_surface(
+                surface, x0, dx, per_x, h, first, n, ray, normal, gradient, diagonal, upper
+            )
             least = 1e-9 / (velocity[0, 0] * h)
             if _solve(first, last, gradient, diagonal, upper, least, move) < tolerance:
                 break
@@ -284,16 +292,15 @@ def bend(
                     x, z = ray[k, 0], ray[k, 1]
                     if first <= k <= last:
                         x = min(max(x + scale * move[k] * normal[k, 0], x0), x_end)
-                        top = surface_at(surface, x0, dx, x)
+                        top = surface_at(surface, x0, per_x, x)
                         if k == 0:
                             z = top
                         else:
                             z += scale * move[k] * normal[k, 1]
                             z = min(max(z, top), top + depth_max)
                     trial[k, 0], trial[k, 1] = x, z
-                time = ray_time(velocity, surface, x0, dx, dz, trial, n, trial_middle) + water_time(
-                    start[p], trial[0], wet, water_slowness
-                )
+                time = ray_time(velocity, surface, x0, per_x, per_z, trial, n, trial_middle)
+                time += water_time(start[p], trial[0], wet, water_slowness)
                 if time < current:
                     gained = current - time
                     current = time
@@ -305,9 +312,8 @@ def bend(
             if gained < tolerance:
                 break
         if current == np.inf:
-            current = ray_time(velocity, surface, x0, dx, dz, ray, n, middle) + water_time(
-                start[p], ray[0], wet, water_slowness
-            )
+            current = ray_time(velocity, surface, x0, per_x, per_z, ray, n, middle)
+            current += water_time(start[p], ray[0], wet, water_slowness)
         if wet:
             # straight through the water to the anchor: nothing is left of the ray in the rock
             direct = water_time(start[p], ray[n - 1], True, water_slowness)

@@ -27,7 +27,7 @@ CAPACITY = 128
 ROUNDING = 0.1
 #: Derivatives are mixed over more, so that a step from where two paths are nearly as fast lowers
 #: (or raises) the times of both.
-MIXING = 0.3
+MIXING = 0.6
 #: A second path's share in a derivative below this is none.
 LEAST_SHARE = 0.02
 #: A second path counts while it is slower by less than this many pick sigmas.
@@ -205,16 +205,8 @@ def _put(into: Rays, picks: NDArray[np.intp], rays: Rays) -> None:
 
 
 def _distance(one: Rays, other: Rays) -> Array:
-    """Largest distance of two rays of every pick at the quarters of their way, (pick,) [km]."""
-    picks = np.arange(one.count.size)
-    found = np.zeros(picks.size)
-    for part in (0.25, 0.5, 0.75):
-        at = [
-            rays.nodes[picks, np.maximum(part * (rays.count - 1), 0).round().astype(int)]
-            for rays in (one, other)
-        ]
-        found = np.maximum(found, np.hypot(*(at[0] - at[1]).T))
-    return found
+    """How far apart two rays of every pick run, (pick,) [km]; infinite where either is missing."""
+    return np.asarray(kernels.distances(one.nodes, one.count, other.nodes, other.count))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,23 +295,23 @@ class RayForward:
 
     def kernel(self, unknowns: Array, rays: Rays) -> Array:
         """Derivative of the times with respect to the unknowns, (pick, n_unknowns)."""
-        prior, grid = self.prior, self.prior.grid
-        velocity, slope = prior.velocity_and_derivative(unknowns)
-        out = np.empty((rays.count.size, prior.n_unknowns))
-        kernels.ray_kernel(
-            velocity, slope * prior.amplitude,
-            grid.surface, grid.x0, grid.cell_easting, grid.cell_depth,
-            prior.basis_easting, prior.basis_depth, prior.kept[0], prior.kept[1],
-            rays.nodes, rays.count, out,
-        )  # fmt: skip
-        return out
+        return self._kernel(unknowns, (rays, np.ones(rays.count.size)))
 
     def kernel_of(self, unknowns: Array, paths: Paths) -> Array:
         """The same for both paths of every pick, by their shares."""
-        out = self.kernel(unknowns, paths.rays)
-        both = np.flatnonzero(paths.share > LEAST_SHARE)
-        if both.size:
-            second = Rays(nodes=paths.second.nodes[both], count=paths.second.count[both])
-            share = paths.share[both, None]
-            out[both] += share * (self.kernel(unknowns, second) - out[both])
+        share = np.where(paths.share > LEAST_SHARE, paths.share, 0.0)
+        return self._kernel(unknowns, (paths.rays, 1.0 - share), (paths.second, share))
+
+    def _kernel(self, unknowns: Array, *weighted: tuple[Rays, Array]) -> Array:
+        """Weighted sum of the derivatives along several rays of every pick."""
+        prior, grid = self.prior, self.prior.grid
+        velocity, slope = prior.velocity_and_derivative(unknowns)
+        slope = slope * prior.amplitude
+        out = np.zeros((self.geometry.n_picks, prior.n_unknowns))
+        for rays, weight in weighted:
+            kernels.ray_kernel(
+                velocity, slope, grid.surface, grid.x0, grid.cell_easting, grid.cell_depth,
+                prior.basis_easting, prior.basis_depth, prior.kept[0], prior.kept[1],
+                rays.nodes, rays.count, weight, out,
+            )  # fmt: skip
         return out

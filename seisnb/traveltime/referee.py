@@ -16,7 +16,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,59 +30,59 @@ from seisnb.traveltime.base import PickGeometry
 Array = NDArray[np.float64]
 
 _ARRAYS = ("anchors", "anchor", "start", "in_water")
+#: What a message to a clerk begins with: a survey as one line, or a step and a model of it.
+_SURVEY, _MODEL = b"S", b"M"
 
 
-class Referee:
-    """Times by the independent grid solver; may be called from many threads.
+class Clerks:
+    """Processes that solve for any survey: each is told of one when it is asked about another.
 
-    Sent to another process it is there a referee with a child of its own, which starts at the first
-    question and ends with it.
-
-    Attributes
-    ----------
-    grid, geometry : SectionGrid, PickGeometry
-        Where models and picks live.
+    They load side by side, a second or so, from :meth:`start` on; who starts them early need not
+    wait. They end with :meth:`close`, or with this process.
     """
 
-    def __init__(self, grid: SectionGrid, geometry: PickGeometry, n_processes: int = 1) -> None:
-        """One that has no child yet and may have so many; see :func:`open_referee`."""
-        self.grid = grid
-        self.geometry = geometry
+    def __init__(self, n_processes: int = 1) -> None:
+        """So many at most; none is there yet."""
         self._n_processes = n_processes
         self._lock = threading.Lock()
         self._children: list[subprocess.Popen[bytes]] = []
-        self._free: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+        self._free: queue.SimpleQueue[_Clerk] = queue.SimpleQueue()
         self.close = weakref.finalize(self, _end, self._children)
 
-    def __reduce__(self) -> tuple[type[Referee], tuple[SectionGrid, PickGeometry]]:
-        """Children stay where they are."""
-        return Referee, (self.grid, self.geometry)
-
     def start(self) -> None:
-        """Start the children that are not there yet; they load side by side."""
+        """Start those that are not there yet."""
         with self._lock:
             new = [_child() for _ in range(self._n_processes - len(self._children))]
             self._children += new
-            line = _header(self.grid, self.geometry) if new else b""
             for child in new:
-                assert child.stdin
-                child.stdin.write(line)
-                child.stdin.flush()
-                self._free.put(child)
+                self._free.put(_Clerk(child))
 
-    def times(self, velocity: Array, step: float) -> Array:
-        """Times of all picks, (pick,) [s], for a model (n_easting, n_depth) [km/s].
-
-        Raises
-        ------
-        SeisnbError
-            The child refused the model or died.
-        """
+    def times(self, survey: bytes, velocity: Array, step: float) -> Array:
+        """Times (pick,) [s] of a survey, as :func:`_header` tells of it."""
         self.start()
-        child = self._free.get()
+        clerk = self._free.get()
         try:
-            assert child.stdin and child.stdout
-            child.stdin.write(struct.pack("<d", step))
+            return clerk.times(survey, velocity, step)
+        finally:
+            self._free.put(clerk)
+
+
+class _Clerk:
+    """One process and the survey that it was told of last."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+        self._survey = b""
+
+    def times(self, survey: bytes, velocity: Array, step: float) -> Array:
+        """Ask, and wait for the answer."""
+        child = self._child
+        assert child.stdin and child.stdout
+        try:
+            if survey != self._survey:
+                child.stdin.write(_SURVEY + survey)
+                self._survey = survey
+            child.stdin.write(_MODEL + struct.pack("<d", step))
             child.stdin.write(np.ascontiguousarray(velocity, np.float64).tobytes())
             child.stdin.flush()
             [size] = struct.unpack("<q", _read(child.stdout, 8))
@@ -94,19 +94,51 @@ class Referee:
                 "referee: its process ended early; is memory short? Run again: finished members "
                 "are kept when a checkpoint is given."
             ) from error
-        finally:
-            self._free.put(child)
+
+
+class Referee:
+    """Times by the independent grid solver; may be called from many threads.
+
+    Sent to another process it is there a referee with a clerk of its own, which starts at the first
+    question and ends with it.
+
+    Attributes
+    ----------
+    grid, geometry : SectionGrid, PickGeometry
+        Where models and picks live.
+    """
+
+    def __init__(
+        self, grid: SectionGrid, geometry: PickGeometry, clerks: Clerks | None = None
+    ) -> None:
+        """One that asks these clerks, or one of its own."""
+        self.grid = grid
+        self.geometry = geometry
+        self._survey = _header(grid, geometry)
+        self._clerks = clerks or Clerks()
+        self.close = self._clerks.close
+
+    def __reduce__(self) -> tuple[type[Referee], tuple[SectionGrid, PickGeometry]]:
+        """Clerks stay where they are."""
+        return Referee, (self.grid, self.geometry)
+
+    def times(self, velocity: Array, step: float) -> Array:
+        """Times of all picks, (pick,) [s], for a model (n_easting, n_depth) [km/s].
+
+        Raises
+        ------
+        SeisnbError
+            The clerk refused the model or died.
+        """
+        return self._clerks.times(self._survey, velocity, step)
 
 
 @contextmanager
 def open_referee(grid: SectionGrid, geometry: PickGeometry, n_processes: int) -> Iterator[Referee]:
     """Start referee processes for one survey; they end with the block, or with this process."""
-    referee = Referee(grid, geometry, n_processes)
-    try:
-        referee.start()
-        yield referee
-    finally:
-        referee.close()
+    with closing(Clerks(n_processes)) as clerks:
+        clerks.start()
+        yield Referee(grid, geometry, clerks)
 
 
 def _child() -> subprocess.Popen[bytes]:
@@ -159,11 +191,9 @@ def _read(stream: IO[bytes], size: int) -> bytes:
     return data
 
 
-def _serve() -> None:
-    """Answer requests until the parent closes the pipe."""
-    from seisnb.traveltime.grid import referee_times
-
-    header = json.loads(sys.stdin.buffer.readline())
+def _survey_of(line: bytes) -> tuple[SectionGrid, PickGeometry]:
+    """The survey that a header tells of."""
+    header = json.loads(line)
     grid = SectionGrid(
         x0=header["x0"],
         cell_easting=header["cell_easting"],
@@ -178,11 +208,22 @@ def _serve() -> None:
         in_water=np.array(header["in_water"], bool),
         water_slowness=header["water_slowness"],
     )
-    shape = (grid.n_easting, grid.n_depth)
-    out = sys.stdout.buffer
-    while True:
-        request = sys.stdin.buffer.read(8 * (1 + shape[0] * shape[1]))
-        if len(request) < 8 * (1 + shape[0] * shape[1]):
+    return grid, geometry
+
+
+def _serve() -> None:
+    """Answer requests until the parent closes the pipe."""
+    from seisnb.traveltime.grid import referee_times
+
+    ask, out = sys.stdin.buffer, sys.stdout.buffer
+    while message := ask.read(1):
+        if message == _SURVEY:
+            grid, geometry = _survey_of(ask.readline())
+            shape = (grid.n_easting, grid.n_depth)
+            continue
+        size = 8 * (1 + shape[0] * shape[1])
+        request = ask.read(size)
+        if len(request) < size:
             return
         [step] = struct.unpack("<d", request[:8])
         velocity = np.frombuffer(request, offset=8).reshape(shape)
