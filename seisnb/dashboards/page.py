@@ -81,10 +81,11 @@ def page_html(
         Further CSS.
     """
     models = [plate.model for plate in plates]
-    document = Document()
-    with document.models.freeze():  # else every figure has all that came before it gone through
-        for model in models:
-            document.add_root(model)
+    if all(model.document is None for model in models):  # figures that a notebook showed have one
+        document = Document()
+        with document.models.freeze():  # else every figure has all before it gone through
+            for model in models:
+                document.add_root(model)
     script, boxes = components(models)
     figures = "\n".join(plate_html(plate, box) for plate, box in zip(plates, boxes, strict=True))
     before, after = main.split("{plates}", 1)

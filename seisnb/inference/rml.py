@@ -274,7 +274,7 @@ def settled(
 def _searched(fit: Fit, target: Target, tolerance: float) -> Fit:
     """A fit that ended by what was remembered, with what a search finds there.
 
-    It is not done yet where that is worth a step.
+    It is not done yet where that is worth a step; else the derivative stays the one before it.
     """
     predicted, memory = target.predict(fit.position, fit.here.memory)
     objective = _objective(target, predicted, fit.data, fit.position, fit.anchor)

@@ -106,7 +106,8 @@ def student_weights(problem: Problem, fit: Fit, scale: float) -> Tensor:
 
 
 def peak_of(fit: Fit, target: PickTarget, sigma_scale: float) -> Peak:
-    """A most probable model with what members ask of it."""
+    """A most probable model with what members ask of it: the derivative is that of its rays."""
+    fit = replace(fit, here=target.linearise(fit.position, fit.here.memory))
     return Peak(
         fit=fit,
         target=target,
