@@ -17,6 +17,10 @@ from seisnb.survey import surface_depth_at
 
 Array = NDArray[np.float64]
 
+#: Cells are one of these times a power of ten: numbers that people would choose, and no more than a
+#: third finer than was asked for.
+CELLS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SectionGrid:
@@ -76,7 +80,7 @@ def section_grid(survey: xr.Dataset, *, depth_max: float, cell: float | None = N
     depth_max : float
         Greatest depth below the surface [km].
     cell : float, optional
-        Spacing [km]; by default about 1/240 of the width, rounded to 1, 2 or 5, and never
+        Spacing [km]; by default about 1/240 of the width, rounded down, and never
         coarser than 1/50 of the depth.
 
     Raises
@@ -89,7 +93,7 @@ def section_grid(survey: xr.Dataset, *, depth_max: float, cell: float | None = N
     if not depth_max > 0:
         raise InputError(f"section_grid: depth_max is {depth_max} km; expected more than zero.")
     if cell is None:
-        cell = round_125(min(width / 240, depth_max / 50))
+        cell = round_cell(min(width / 240, depth_max / 50))
     if not 0 < cell < width:
         raise InputError(
             f"section_grid: cell is {cell} km for a line of {width:g} km; expected more than zero "
@@ -112,15 +116,14 @@ def section_grid(survey: xr.Dataset, *, depth_max: float, cell: float | None = N
     )
 
 
-def round_125(value: float) -> float:
-    """The largest 1, 2 or 5 times a power of ten that is not above ``value``.
+def round_cell(value: float) -> float:
+    """The largest of :data:`CELLS` times a power of ten that is not above ``value``.
 
-    >>> round_125(0.26), round_125(7.0)
-    (0.2, 5.0)
+    >>> round_cell(0.27), round_cell(7.0)
+    (0.25, 6.0)
     """
     power = 10.0 ** np.floor(np.log10(value))
-    mantissa = value / power
-    step = 5 if mantissa >= 5 else 2 if mantissa >= 2 else 1
+    step = max(cell for cell in CELLS if cell <= max(value / power, 1.0))
     return float(f"{step * power:.12g}")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seisnb.conventions import InputError
-from seisnb.section import SectionGrid, round_125, section_grid, to_depth_grid
+from seisnb.section import SectionGrid, round_cell, section_grid, to_depth_grid
 from seisnb.survey import make_survey, surface_depth_at
 from tests.seeds import shifted
 
@@ -70,12 +70,12 @@ def test_refuses_grids_that_are_none(
 
 
 @given(st.floats(1e-9, 1e9))
-def test_round_125_is_the_nearest_below(value: float) -> None:
-    rounded = round_125(value)
+def test_round_cell_is_the_nearest_below(value: float) -> None:
+    rounded = round_cell(value)
     mantissa = float(f"{rounded:e}".split("e")[0])
-    assert mantissa in (1.0, 2.0, 5.0)
+    assert mantissa in (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
     assert rounded <= value * (1 + 1e-9)
-    assert value < 2.5 * rounded * (1 + 1e-9)
+    assert value < 1.34 * rounded * (1 + 1e-9)
 
 
 def test_depth_grid_is_exact_for_what_is_linear_in_depth(grid: SectionGrid) -> None:

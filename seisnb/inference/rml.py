@@ -28,6 +28,9 @@ MOST_FLAT = 2
 CONJUGATE, MOST_CONJUGATE = 0.01, 40
 #: First steps of a fit, and after news, at which the target searches.
 SEARCHED = 1
+#: What a search at the end tells is worth further steps if it changes the objective by so many
+#: tolerances.
+NEWS = 2.0
 #: Damping below this [prior precisions] is none.
 LEAST_DAMPING = 0.05
 
@@ -278,7 +281,7 @@ def _searched(fit: Fit, target: Target, tolerance: float) -> Fit:
     """
     predicted, memory = target.predict(fit.position, fit.here.memory)
     objective = _objective(target, predicted, fit.data, fit.position, fit.anchor)
-    if abs(objective - fit.objective) <= tolerance:
+    if abs(objective - fit.objective) <= NEWS * tolerance:
         here = replace(fit.here, predicted=predicted, memory=memory)
         return replace(fit, here=here, objective=objective)
     return replace(

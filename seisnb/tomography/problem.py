@@ -21,7 +21,7 @@ from seisnb.prior import (
     linear_profile,
 )
 from seisnb.profile import BURIED, buried_depth, profile_from_picks, turning_depth
-from seisnb.section import round_125, section_grid
+from seisnb.section import round_cell, section_grid
 from seisnb.survey import horizontal_distance, offset, offset_across
 from seisnb.tomography.config import TomographyConfig
 from seisnb.tomography.terms import TimeTerms, time_terms
@@ -391,7 +391,7 @@ def _beyond_line(survey: xr.Dataset) -> Array | None:
 
 
 def resolving_cell(profile: MeanProfile, depth_max: float, most: float, std: float) -> float:
-    """The largest 1, 2 or 5 times a power of ten [km] whose cells hold a mean profile well enough.
+    """The largest round cell [km] whose rows hold a mean profile well enough.
 
     What a vertical ray to the bottom and back gains or loses between the rows of the grid must stay
     below :data:`LEAST_SEEN` of a pick's sigma.
@@ -407,7 +407,7 @@ def resolving_cell(profile: MeanProfile, depth_max: float, most: float, std: flo
     std : float
         A pick's standard deviation [s].
     """
-    cell = round_125(most)
+    cell = round_cell(most)
     depth = np.linspace(0.0, depth_max, N_FINE)
     slowness = 1 / profile.at(depth)
     while depth_max / cell < MOST_ROWS:
@@ -415,7 +415,7 @@ def resolving_cell(profile: MeanProfile, depth_max: float, most: float, std: flo
         held = 1 / np.interp(depth, rows, profile.at(rows))
         if 2 * np.trapezoid(np.abs(held - slowness), depth) < LEAST_SEEN * std:
             break
-        cell = round_125(0.6 * cell)
+        cell = round_cell(0.99 * cell)
     return cell
 
 
