@@ -46,7 +46,7 @@ def test_whole_multiples_give_no_spare_cell(hills: xr.Dataset) -> None:
 
 
 def test_default_cell_resolves_width_and_depth(hills: xr.Dataset) -> None:
-    assert section_grid(hills, depth_max=1.0).cell_depth == 0.01
+    assert section_grid(hills, depth_max=1.0).cell_depth == 0.012
     assert section_grid(hills, depth_max=0.1).cell_depth == 0.002
 
 

@@ -112,6 +112,8 @@ def cluster(
             client.register_plugin(_Deaf(), name="seisnb-deaf")
         if isinstance(where, str):
             _wait_for_worker(client, where, timeout)
+        else:
+            client.amm.stop()  # it would drop what every worker needs from all but one
         _check_versions(client)
         stack.enter_context(spread_by(DaskSpreader(client, patience)))
         yield client

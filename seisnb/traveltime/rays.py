@@ -180,10 +180,11 @@ def two_fastest(
         same = np.flatnonzero((second.count > 0) & (_distance(rays, second) <= apart))
         second.count[same] = 0
         later[same] = np.inf
-    far = ~(later - times < NEAR * std)
+    far = ~((later - times < NEAR * std) & (std > 0))
     second.count[far] = 0
     with np.errstate(over="ignore"):
-        gap = np.where(far, np.inf, np.maximum(later - times, 0.0)) / (ROUNDING * std)
+        behind = np.where(far, np.inf, np.maximum(later - times, 0.0))
+        gap = behind / (ROUNDING * np.where(far, 1.0, std))
         share = 1 / (1 + np.exp(gap * (ROUNDING / MIXING)))
         rounded = times - ROUNDING * std * np.log1p(np.exp(-gap))
     return Paths(times=rounded, rays=rays, second=second, share=share)

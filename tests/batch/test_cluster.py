@@ -95,6 +95,7 @@ def test_large_parts_reach_every_worker_once_and_go_with_their_owner(
 ) -> None:
     heavy = Heavy()
     with cluster(running.address) as client:
+        client.amm.stop()  # it drops copies every two seconds; schedulers of our own have none
         seen = set()
         for _ in range(2):  # two rounds of work that hold the same part
             work = Traced(folder=tmp_path, seconds=0.05, heavy=heavy)
@@ -159,6 +160,7 @@ def test_a_killed_worker_costs_nothing(line: Line, alone: xr.Dataset, tmp_path: 
     """Of two processes on this machine one is killed at work; no member is lost or double."""
     told: list[Progress] = []
     with cluster(n_workers=2) as client:
+        assert not client.amm.running()  # what every worker needs stays with every worker
         pids = list(client.run(os.getpid).values())
 
         def progress(message: Progress) -> None:
