@@ -160,6 +160,9 @@ def gauss_newton_step(
         Inverse of the precision at a neighbouring position: steps are then found by conjugate
         gradients preconditioned with it (to 1 %), which spares products of order n_unknowns**2
         n_data.
+    searches : bool
+        Let a :class:`Remembering` target search anew at every trial; without, it goes by what it
+        remembers.
     """
     weighted = fit.here.jacobian / target.std[:, None]
     residual = (fit.data - fit.here.predicted) / target.std

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ from seisnb.traveltime.grid import (
     solve,
 )
 from seisnb.traveltime.marching import march
-from seisnb.traveltime.referee import open_referee
+from seisnb.traveltime.referee import Clerks, Referee, open_referee
 from tests.contracts import cases
 from tests.contracts.cases import GRADIENT, SURFACE_VELOCITY
 from tests.contracts.wavefronts import SPACING, WavefrontsContract
@@ -148,3 +150,16 @@ def test_referee_process_gives_the_same_and_survives_a_bad_model() -> None:
         with pytest.raises(SeisnbError, match="must be positive"):
             referee.times(-velocity, 0.1)
         np.testing.assert_array_equal(referee.times(velocity, 0.1), expected)
+
+
+def test_one_process_answers_for_two_surveys_in_turn() -> None:
+    flat, hills = (cases.line(surface) for surface in ("flat", "hills"))
+    with closing(Clerks()) as clerks:
+        asked = [
+            (Referee(cases.grid_of(survey), pick_geometry(survey), clerks), cases.grid_of(survey))
+            for survey in (flat, hills)
+        ]
+        for referee, grid in (*asked, *asked):
+            velocity = cases.gradient_model(grid)
+            expected = referee_times(velocity, grid, referee.geometry, 0.1)
+            np.testing.assert_array_equal(referee.times(velocity, 0.1), expected)
